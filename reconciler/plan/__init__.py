@@ -1,0 +1,1 @@
+"""DIFFERENCE: what would change and what it costs. Pure: values in, values out."""

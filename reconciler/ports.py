@@ -1,0 +1,130 @@
+"""Where the pure rooms end: what the engine may ask of the world. No file names, no URLs, no clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from reconciler.fact import Draft, Fact
+from reconciler.job import Job
+from reconciler.state import State
+from reconciler.verdict import Observation, Verdict
+
+
+class Head(NamedTuple):
+    """The end of a journal as its reader saw it: the hashes nobody follows yet, and the length and digest of all before.
+
+    `length` is in bytes; `digest` is the SHA-256 (hex) of those bytes. The empty journal has no hashes and length 0.
+    """
+
+    hashes: tuple[str, ...]
+    length: int
+    digest: str
+
+
+class Journal(Protocol):
+    """The truth about money. Every backend is a compare-and-swap on its head."""
+
+    def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
+        """The head, and the facts behind `after` (None: all). Raises StateProblem when missing, torn or not chaining.
+
+        When what `after` covers is no longer the beginning of the journal (another clone's facts were merged in
+        between), raises `HeadMoved`; read all then.
+        """
+        ...
+
+    def append(self, drafts: Sequence[Draft], head: Head) -> tuple[Head, list[Fact]]:
+        """Append if and only if the head is still `head`; durable on return. Raises HeadMoved when somebody was faster."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who holds the lock: for people, never for decisions."""
+
+    pid: int
+    host: str
+    actor: str
+    command: str
+    since: str
+
+
+class Writer(Protocol):
+    """The one writer. The store itself refuses a second open attempt for a spec."""
+
+    @property
+    def state(self) -> State:
+        """What is known now, including everything recorded through this writer."""
+        ...
+
+    def record(self, drafts: Sequence[Draft]) -> State:
+        """Make facts durable: journal inside the state's transaction. All or nothing; safe from any thread.
+
+        Raises AlreadyOpen for a second open attempt, StateProblem when anything could not be made durable; after that
+        every further call raises.
+        """
+        ...
+
+    def record_outcome(self, drafts: Sequence[Draft]) -> State:
+        """As `record`, for facts that were paid for: when the journal fails, they are kept in the state, and StateProblem is raised."""
+        ...
+
+    def observe(self, jobs: Sequence[Job]) -> State:
+        """Remember what may be looked up again (running phases, poll times). Not in the journal."""
+        ...
+
+
+class Store(Protocol):
+    """What the journal folds to, plus what may be looked up again."""
+
+    def view(self) -> State:
+        """A consistent snapshot without a lock and without a write; folds a longer journal in memory."""
+        ...
+
+    def hold(self, owner: Owner, *, wait_seconds: float) -> AbstractContextManager[Writer]:
+        """Hold the lock; recover; write. Raises Locked after `wait_seconds`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an API offers against paying twice. Recovery depends on these alone."""
+
+    idempotency: bool = False
+    listing: bool = False
+    cancel: bool = False
+    quote: bool = False
+
+
+class TrainerApi(Protocol):
+    """The vendor. Safe from several threads."""
+
+    caps: Capabilities
+
+    def submit(self, trainer: str, body: bytes, *, before_first_byte: Callable[[], None], stop: Callable[[], bool]) -> Verdict:
+        """Send one purchase once. `before_first_byte` runs when connected and before anything is written; its exception
+        aborts with nothing sent and is re-raised. `stop` turning true while waiting ends the wait: in doubt.
+        """
+        ...
+
+    def observe(self, job: Job) -> Observation:
+        """Ask once how far a job is. Never raises for an answer of the server."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can move it."""
+
+    def now(self) -> str:
+        """UTC as ISO 8601 with seconds and Z."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
