@@ -185,7 +185,8 @@ def _outcome(books: Books, fact: Fact) -> None:
 
 
 def _job_of(books: Books, attempt: Attempt, poll_url: str | None) -> None:
-    assert attempt.job and attempt.request_id, "an accepted attempt has a job and an id"
+    assert attempt.job, "an accepted attempt has a job"
+    assert attempt.request_id, "an accepted attempt has an id"
     books.jobs[attempt.job] = Job(
         id=attempt.job,
         attempt=attempt.id,

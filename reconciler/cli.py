@@ -1,0 +1,5 @@
+"""The command line (under construction by its owner)."""
+
+
+def main() -> None:
+    """Run the command line."""
