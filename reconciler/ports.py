@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from reconciler.fact import Draft, Fact
-from reconciler.job import Job
+from reconciler.job import Attempt, Job
 from reconciler.state import State
 from reconciler.verdict import Observation, Verdict
 
@@ -52,26 +52,33 @@ class Owner:
 
 
 class Writer(Protocol):
-    """The one writer. The store itself refuses a second open attempt for a spec."""
+    """The one writer. The store itself refuses a second open attempt for a spec. Safe from any thread."""
 
-    @property
     def state(self) -> State:
-        """What is known now, including everything recorded through this writer."""
+        """A snapshot of what is known now, including everything recorded through this writer. Costs a copy."""
         ...
 
-    def record(self, drafts: Sequence[Draft]) -> State:
-        """Make facts durable: journal inside the state's transaction. All or nothing; safe from any thread.
+    def attempt(self, attempt_id: str) -> Attempt:
+        """One attempt as it is now. KeyError when there is none."""
+        ...
+
+    def job(self, job_id: str) -> Job:
+        """One job as it is now. KeyError when there is none."""
+        ...
+
+    def record(self, drafts: Sequence[Draft]) -> None:
+        """Make facts durable: journal inside the state's transaction. All or nothing.
 
         Raises AlreadyOpen for a second open attempt, StateProblem when anything could not be made durable; after that
-        every further call raises.
+        every further call raises, because nothing may be bought that cannot be written down.
         """
         ...
 
-    def record_outcome(self, drafts: Sequence[Draft]) -> State:
-        """As `record`, for facts that were paid for: when the journal fails, they are kept in the state, and StateProblem is raised."""
+    def record_outcome(self, drafts: Sequence[Draft]) -> None:
+        """As `record`, for facts that were paid for: tried in journal and state apart, also after an earlier failure."""
         ...
 
-    def observe(self, jobs: Sequence[Job]) -> State:
+    def observe(self, jobs: Sequence[Job]) -> None:
         """Remember what may be looked up again (running phases, poll times). Not in the journal."""
         ...
 

@@ -6,14 +6,18 @@ memory when there are no rows: both get the same state.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 from reconciler.errors import StateProblem
 from reconciler.fact import FORMAT_VERSION, Fact, Kind
 from reconciler.job import DOUBTFUL, SENT_TRANSITIONS, Artifact, Attempt, Binding, Job, Pause, Phase, Sent, next_phase
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 BindingKey = tuple[str, str]
 """(environment, name)."""
@@ -63,12 +67,37 @@ class Books:
     bindings: MutableMapping[BindingKey, Binding | None] = field(default_factory=dict)
     pause: Pause | None = None
     open_by_digest: MutableMapping[str, str] = field(default_factory=dict)
-    """spec digest → the attempt that blocks another one."""
+    """spec digest → the attempt that blocks another one, or "" when none does any more."""
 
     def snapshot(self, notes: tuple[str, ...] = ()) -> State:
         """What is folded so far; the mappings are copies."""
         bindings = {k: b for k, b in self.bindings.items() if b is not None}
         return State(self.lineage, self.serial, dict(self.attempts), dict(self.jobs), bindings, self.pause, notes)
+
+    def layer(self) -> Books:
+        """Books on top of these: reads fall through, writes stay above until `absorb`."""
+        return Books(
+            self.lineage,
+            self.serial,
+            ChainMap({}, self.attempts),
+            ChainMap({}, self.jobs),
+            ChainMap({}, self.bindings),
+            self.pause,
+            ChainMap({}, self.open_by_digest),
+        )
+
+    def absorb(self, layer: Books) -> None:
+        """Take over what was written in a layer of these books."""
+        self.lineage, self.serial, self.pause = layer.lineage, layer.serial, layer.pause
+        self.attempts.update(written(layer.attempts))
+        self.jobs.update(written(layer.jobs))
+        self.bindings.update(written(layer.bindings))
+        self.open_by_digest.update(written(layer.open_by_digest))
+
+
+def written(mapping: MutableMapping[K, V]) -> MutableMapping[K, V]:
+    """What was written into a mapping of a layer; everything, when it is no layer."""
+    return mapping.maps[0] if isinstance(mapping, ChainMap) else mapping
 
 
 def fold_all(facts: Iterable[Fact], books: Books | None = None) -> Books:
@@ -141,7 +170,7 @@ def _intent(books: Books, fact: Fact) -> None:
     )
     if attempt.id in books.attempts:
         raise StateProblem(f"attempt {attempt.id} begins twice in the journal")
-    if (first := books.open_by_digest.get(attempt.spec_digest)) is not None:
+    if first := books.open_by_digest.get(attempt.spec_digest):
         attempt = replace(attempt, duplicate_of=first)
     _keep_attempt(books, attempt)
 
@@ -152,7 +181,7 @@ def _keep_attempt(books: Books, attempt: Attempt) -> None:
     if attempt.blocks:
         books.open_by_digest[attempt.spec_digest] = attempt.id
     elif held == attempt.id:
-        books.open_by_digest.pop(attempt.spec_digest, None)
+        books.open_by_digest[attempt.spec_digest] = ""
 
 
 def _end(attempt: Attempt, status: Sent) -> None:
@@ -212,7 +241,7 @@ def _resolution(books: Books, fact: Fact) -> None:
         return
     _end(attempt, status)
     ended = replace(attempt, status=status, ended_at=fact.at, request_id=found, job=data.get("job"))
-    if status is Sent.ACCEPTED and (first := books.open_by_digest.get(attempt.spec_digest)) not in (None, attempt.id):
+    if status is Sent.ACCEPTED and (first := books.open_by_digest.get(attempt.spec_digest)) not in (None, "", attempt.id):
         ended = replace(ended, duplicate_of=first)
     _keep_attempt(books, ended)
     if status is Sent.ACCEPTED:

@@ -1,0 +1,167 @@
+"""The journal as a local file, under the kernel lock that the store holds. First backend of `ports.Journal`.
+
+The file is only ever appended to. Before the first purchase its next blocks are reserved, so that the id of an answer
+can be written although the disk filled up while the question was on its way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import hashlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.errors import HeadMoved, StateProblem
+from reconciler.fact import Draft, Fact
+from reconciler.journal.chain import REPAIR, Line, decode, encode_all, heads, in_order
+from reconciler.ports import Head
+
+FALLOC_FL_KEEP_SIZE = 1
+MAX_JOURNAL_BYTES = 4 << 30
+
+
+class FileJournal:
+    """`purchases.jsonl`. Readers need no lock; `append` is for the holder of the lock alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hash = hashlib.sha256()
+        self._length = -1
+        self.torn = b""
+        """An unfinished last line that the latest `read` left out."""
+
+    def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
+        """See `ports.Journal.read`. An unfinished last line is left out and kept in `torn`."""
+        content = self._content()
+        start = 0 if after is None else after.length
+        prefix = hashlib.sha256(memoryview(content)[:start])
+        if after is not None and (len(content) < start or prefix.hexdigest() != after.digest):
+            raise HeadMoved("the journal no longer begins with what the state was folded from")
+        lines, end = self._lines(content, start)
+        known = () if after is None else after.hashes
+        if after is None:
+            lines = in_order(lines)
+        elif not _continues(lines, known):
+            raise HeadMoved("facts of another clone were merged into the journal")
+        prefix.update(memoryview(content)[start:end])
+        self._hash, self._length = prefix, end
+        return Head(heads(lines, known), end, prefix.hexdigest()), [line.fact for line in lines]
+
+    def append(self, drafts: Sequence[Draft], head: Head) -> tuple[Head, list[Fact]]:
+        """See `ports.Journal.append`. Raises StateProblem when the lines could not be made durable."""
+        lines = encode_all(drafts, head.hashes)
+        data = b"".join(line.raw + b"\n" for line in lines)
+        hasher = self._hash.copy() if self._length == head.length else self._rehash(head)
+        hasher.update(data)
+        with self._opened(os.O_RDWR | os.O_APPEND) as descriptor:
+            if os.fstat(descriptor).st_size != head.length:
+                raise HeadMoved("somebody else appended to the journal")
+            _write_all(descriptor, data, head.length)
+            _sync(descriptor)
+        self._hash, self._length = hasher, head.length + len(data)
+        return Head((lines[-1].fact.hash,) if lines else head.hashes, self._length, hasher.hexdigest()), [line.fact for line in lines]
+
+    def reserve(self, count: int) -> None:
+        """Reserve `count` bytes behind the end without changing the file's size, where the file system can.
+
+        Raises StateProblem when the disk has no room for them.
+        """
+        if not sys.platform.startswith("linux"):
+            return
+        with self._opened(os.O_RDWR) as descriptor:
+            libc = ctypes.CDLL(None, use_errno=True)
+            size = os.fstat(descriptor).st_size
+            if libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_int64(size), ctypes.c_int64(count)) != 0:
+                code = ctypes.get_errno()
+                if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
+                    raise StateProblem(f"no room for the journal's next {count} bytes: {os.strerror(code)}; nothing was sent")
+
+    def cut_torn_line(self, head: Head) -> None:
+        """Remove an unfinished last line behind `head`. Only for the holder of the lock, after looking at `torn`."""
+        with self._opened(os.O_RDWR) as descriptor:
+            os.ftruncate(descriptor, head.length)
+            _sync(descriptor)
+        self.torn = b""
+
+    def salvage(self) -> tuple[str, str] | None:
+        """(attempt, request id) as far as an unfinished outcome line shows them."""
+        attempt = re.search(rb'"attempt":"(at-[0-9a-z-]+)"', self.torn)
+        request_id = re.search(rb'"request_id":"([^"\\]{1,256})"', self.torn)
+        return (attempt[1].decode(), request_id[1].decode("utf-8", "replace")) if attempt and request_id else None
+
+    def _content(self) -> bytes:
+        with self._opened(os.O_RDONLY) as descriptor:
+            size = os.fstat(descriptor).st_size
+            if size == 0:
+                raise StateProblem(f"the journal {self.path.name} is empty: it must begin with its lineage", hint=REPAIR)
+            if size > MAX_JOURNAL_BYTES:
+                raise StateProblem(f"the journal {self.path.name} has {size} bytes; at most {MAX_JOURNAL_BYTES} are read")
+            with os.fdopen(os.dup(descriptor), "rb") as stream:
+                content = stream.read(MAX_JOURNAL_BYTES)
+        if content.startswith(b"version https://git-lfs"):
+            raise StateProblem(f"{self.path.name} is a Git LFS pointer, not the journal", hint="git lfs pull")
+        return content
+
+    def _lines(self, content: bytes, start: int) -> tuple[list[Line], int]:
+        end = content.rfind(b"\n") + 1
+        self.torn = content[end:]
+        if end < start:
+            raise HeadMoved("the journal is shorter than what the state was folded from")
+        first = content.count(b"\n", 0, start) + 1
+        raws = content[start:end].split(b"\n")[:-1]
+        return [decode(raw, number) for number, raw in enumerate(raws, first)], end
+
+    def _rehash(self, head: Head) -> hashlib._Hash:
+        return hashlib.sha256(self._content()[: head.length])
+
+    @contextlib.contextmanager
+    def _opened(self, flags: int):  # type: ignore[no-untyped-def]
+        descriptor = -1
+        try:
+            descriptor = os.open(self.path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StateProblem(f"the journal {self.path} is not a regular file")
+            yield descriptor
+        except FileNotFoundError:
+            raise StateProblem(
+                f"the journal {self.path} is missing; what was bought is not known, so nothing is bought",
+                hint=f"{REPAIR}. Only `reconciler init` starts a journal, for a new project",
+            ) from None
+        except OSError as error:
+            raise StateProblem(f"the journal {self.path}: {error.strerror or error}") from error
+        finally:
+            if descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+
+
+def _continues(lines: Sequence[Line], known: Sequence[str]) -> bool:
+    if not lines:
+        return True
+    return lines[0].fact.parents == tuple(known) and all(b.fact.parents == (a.fact.hash,) for a, b in zip(lines, lines[1:], strict=False))
+
+
+def _write_all(descriptor: int, data: bytes, start: int) -> None:
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, start)  # a torn line must not stand before the next one
+        raise
+
+
+def _sync(descriptor: int) -> None:
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
