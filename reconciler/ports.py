@@ -39,6 +39,22 @@ class Journal(Protocol):
         """Append if and only if the head is still `head`; durable on return. Raises HeadMoved when somebody was faster."""
         ...
 
+    def reserve(self, count: int) -> None:
+        """Make sure that `count` more bytes can be appended even when the disk fills up meanwhile, where that can be had."""
+        ...
+
+    def has_unfinished(self) -> bool:
+        """Whether the latest `read` left out a last line that was never finished."""
+        ...
+
+    def drop_unfinished(self, head: Head) -> tuple[str, str] | None:
+        """Remove that line; only for the holder of the lock. Gives the (attempt, request id) that can be read in it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held open."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:

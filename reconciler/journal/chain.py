@@ -11,6 +11,7 @@ import hashlib
 import heapq
 import json
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from reconciler.canonical import canonical_json
@@ -111,7 +112,7 @@ def _sorted(by_hash: dict[str, Line], children: dict[str, list[str]], waiting: d
 def _is_one_chain(lines: Sequence[Line]) -> bool:
     if not lines or lines[0].fact.kind is not Kind.GENESIS or lines[0].fact.parents:
         return False
-    return all(after.fact.parents == (before.fact.hash,) for before, after in zip(lines, lines[1:], strict=False))
+    return all(after.fact.parents == (before.fact.hash,) for before, after in pairwise(lines))
 
 
 def heads(lines: Iterable[Line], before: Iterable[str] = ()) -> tuple[str, ...]:

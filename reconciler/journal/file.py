@@ -14,7 +14,8 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from reconciler.errors import HeadMoved, StateProblem
@@ -24,6 +25,7 @@ from reconciler.ports import Head
 
 FALLOC_FL_KEEP_SIZE = 1
 MAX_JOURNAL_BYTES = 4 << 30
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 class FileJournal:
@@ -33,11 +35,11 @@ class FileJournal:
         self.path = path
         self._hash = hashlib.sha256()
         self._length = -1
-        self.torn = b""
-        """An unfinished last line that the latest `read` left out."""
+        self._descriptor = -1
+        self._torn = b""
 
     def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
-        """See `ports.Journal.read`. An unfinished last line is left out and kept in `torn`."""
+        """See `ports.Journal.read`. An unfinished last line is left out."""
         content = self._content()
         start = 0 if after is None else after.length
         prefix = hashlib.sha256(memoryview(content)[:start])
@@ -59,7 +61,8 @@ class FileJournal:
         data = b"".join(line.raw + b"\n" for line in lines)
         hasher = self._hash.copy() if self._length == head.length else self._rehash(head)
         hasher.update(data)
-        with self._opened(os.O_RDWR | os.O_APPEND) as descriptor:
+        with self._problems():
+            descriptor = self._held_open()
             if os.fstat(descriptor).st_size != head.length:
                 raise HeadMoved("somebody else appended to the journal")
             _write_all(descriptor, data, head.length)
@@ -74,43 +77,52 @@ class FileJournal:
         """
         if not sys.platform.startswith("linux"):
             return
-        with self._opened(os.O_RDWR) as descriptor:
-            libc = ctypes.CDLL(None, use_errno=True)
+        with self._problems():
+            descriptor = self._held_open()
             size = os.fstat(descriptor).st_size
+            libc = ctypes.CDLL(None, use_errno=True)
             if libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_int64(size), ctypes.c_int64(count)) != 0:
                 code = ctypes.get_errno()
-                if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO):
+                if code in _NO_ROOM:
                     raise StateProblem(f"no room for the journal's next {count} bytes: {os.strerror(code)}; nothing was sent")
 
-    def cut_torn_line(self, head: Head) -> None:
-        """Remove an unfinished last line behind `head`. Only for the holder of the lock, after looking at `torn`."""
-        with self._opened(os.O_RDWR) as descriptor:
-            os.ftruncate(descriptor, head.length)
-            _sync(descriptor)
-        self.torn = b""
+    def close(self) -> None:
+        """Let go of the file. It is opened again when needed."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
-    def salvage(self) -> tuple[str, str] | None:
-        """(attempt, request id) as far as an unfinished outcome line shows them."""
-        attempt = re.search(rb'"attempt":"(at-[0-9a-z-]+)"', self.torn)
-        request_id = re.search(rb'"request_id":"([^"\\]{1,256})"', self.torn)
+    def has_unfinished(self) -> bool:
+        """See `ports.Journal.has_unfinished`."""
+        return bool(self._torn)
+
+    def drop_unfinished(self, head: Head) -> tuple[str, str] | None:
+        """See `ports.Journal.drop_unfinished`."""
+        attempt = re.search(rb'"attempt":"(at-[0-9a-z-]+)"', self._torn)
+        request_id = re.search(rb'"request_id":"([^"\\]{1,256})"', self._torn)
+        with self._problems():
+            os.ftruncate(self._held_open(), head.length)
+            _sync(self._held_open())
+        self._torn = b""
         return (attempt[1].decode(), request_id[1].decode("utf-8", "replace")) if attempt and request_id else None
 
     def _content(self) -> bytes:
-        with self._opened(os.O_RDONLY) as descriptor:
-            size = os.fstat(descriptor).st_size
-            if size == 0:
-                raise StateProblem(f"the journal {self.path.name} is empty: it must begin with its lineage", hint=REPAIR)
-            if size > MAX_JOURNAL_BYTES:
-                raise StateProblem(f"the journal {self.path.name} has {size} bytes; at most {MAX_JOURNAL_BYTES} are read")
-            with os.fdopen(os.dup(descriptor), "rb") as stream:
+        with self._problems():
+            descriptor = self._open(os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as stream:
+                size = os.fstat(descriptor).st_size
+                if size > MAX_JOURNAL_BYTES:
+                    raise StateProblem(f"the journal {self.path.name} has {size} bytes; at most {MAX_JOURNAL_BYTES} are read")
                 content = stream.read(MAX_JOURNAL_BYTES)
+        if not content:
+            raise StateProblem(f"the journal {self.path.name} is empty: it must begin with its lineage", hint=REPAIR)
         if content.startswith(b"version https://git-lfs"):
             raise StateProblem(f"{self.path.name} is a Git LFS pointer, not the journal", hint="git lfs pull")
         return content
 
     def _lines(self, content: bytes, start: int) -> tuple[list[Line], int]:
         end = content.rfind(b"\n") + 1
-        self.torn = content[end:]
+        self._torn = content[end:]
         if end < start:
             raise HeadMoved("the journal is shorter than what the state was folded from")
         first = content.count(b"\n", 0, start) + 1
@@ -120,31 +132,35 @@ class FileJournal:
     def _rehash(self, head: Head) -> hashlib._Hash:
         return hashlib.sha256(self._content()[: head.length])
 
+    def _held_open(self) -> int:
+        if self._descriptor < 0:
+            self._descriptor = self._open(os.O_RDWR | os.O_APPEND)
+        return self._descriptor
+
+    def _open(self, flags: int) -> int:
+        descriptor = os.open(self.path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise StateProblem(f"the journal {self.path} is not a regular file")
+        return descriptor
+
     @contextlib.contextmanager
-    def _opened(self, flags: int):  # type: ignore[no-untyped-def]
-        descriptor = -1
+    def _problems(self) -> Iterator[None]:
         try:
-            descriptor = os.open(self.path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise StateProblem(f"the journal {self.path} is not a regular file")
-            yield descriptor
+            yield
         except FileNotFoundError:
             raise StateProblem(
                 f"the journal {self.path} is missing; what was bought is not known, so nothing is bought",
                 hint=f"{REPAIR}. Only `reconciler init` starts a journal, for a new project",
             ) from None
         except OSError as error:
-            raise StateProblem(f"the journal {self.path}: {error.strerror or error}") from error
-        finally:
-            if descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
+            raise StateProblem(f"the journal {self.path}: {error.strerror or type(error).__name__}") from error
 
 
 def _continues(lines: Sequence[Line], known: Sequence[str]) -> bool:
     if not lines:
         return True
-    return lines[0].fact.parents == tuple(known) and all(b.fact.parents == (a.fact.hash,) for a, b in zip(lines, lines[1:], strict=False))
+    return lines[0].fact.parents == tuple(known) and all(b.fact.parents == (a.fact.hash,) for a, b in pairwise(lines))
 
 
 def _write_all(descriptor: int, data: bytes, start: int) -> None:

@@ -1,0 +1,104 @@
+"""Attempts, jobs and bindings as rows and back. Every row about money carries a checksum over all its columns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from reconciler.canonical import canonical_json
+from reconciler.errors import StateProblem
+from reconciler.job import Artifact, Attempt, Binding, Job, Phase, Sent
+from reconciler.text import money_text
+
+Row = tuple[Any, ...]
+DAMAGED = "`reconciler state rebuild` makes a new state from the journal"
+
+
+class Column(NamedTuple):
+    """One column: how a value goes in and how it comes out (None: as it is)."""
+
+    name: str
+    sql_type: str
+    into: Callable[[Any], Any] | None = None
+    out_of: Callable[[Any], Any] | None = None
+
+
+def _artifacts_into(artifacts: Sequence[Artifact]) -> str:
+    return canonical_json([[a.role, a.url, a.path, a.file_name, a.size_bytes] for a in artifacts])
+
+
+def _artifacts_out_of(text: str) -> tuple[Artifact, ...]:
+    return () if text == "[]" else tuple(Artifact(*row) for row in json.loads(text))
+
+
+_TEXT, _TEXT_OR_NULL = "TEXT NOT NULL", "TEXT"
+_SPECIAL: dict[str, Column] = {
+    "spec": Column("spec", _TEXT, canonical_json, json.loads),
+    "metadata": Column("metadata", _TEXT, canonical_json, json.loads),
+    "price": Column("price", _TEXT, money_text, Decimal),
+    "status": Column("status", _TEXT, str, Sent),
+    "phase": Column("phase", _TEXT, str, Phase),
+    "artifacts": Column("artifacts", _TEXT, _artifacts_into, _artifacts_out_of),
+    "superseded": Column("superseded", "INTEGER NOT NULL", int, bool),
+    "charged": Column("charged", "INTEGER NOT NULL", int, bool),
+    "polls": Column("polls", "INTEGER NOT NULL"),
+    "misses": Column("misses", "INTEGER NOT NULL"),
+    "http_status": Column("http_status", "INTEGER"),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One kind of entity and its columns, in the order of its dataclass."""
+
+    name: str
+    make: type[Attempt | Job | Binding]
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def of(cls, name: str, make: type[Attempt | Job | Binding], *key: str) -> Table:
+        """The table of a dataclass: optional strings may be null, everything else is as `_SPECIAL` says."""
+        columns = tuple(_SPECIAL.get(f.name) or Column(f.name, _TEXT_OR_NULL if "None" in str(f.type) else _TEXT) for f in fields(make))
+        return cls(name, make, key, columns)
+
+    def to_row(self, entity: Attempt | Job | Binding) -> Row:
+        """The entity's columns and their checksum."""
+        values = [getattr(entity, c.name) if c.into is None else c.into(getattr(entity, c.name)) for c in self.columns]
+        return (*values, checksum(values))
+
+    def from_rows(self, rows: Iterator[Row]) -> Iterator[tuple[Any, int]]:
+        """Entities with their checksums as numbers. Raises StateProblem when a row is not what was written."""
+        converters = [(i, c.out_of) for i, c in enumerate(self.columns) if c.out_of is not None]
+        for row in rows:
+            values = list(row[:-1])
+            if checksum(values) != row[-1]:
+                raise StateProblem(f"a row of {self.name} was altered: its checksum does not fit", hint=DAMAGED)
+            for index, convert in converters:
+                values[index] = convert(values[index])
+            yield self.make(*values), int(row[-1], 16)
+
+    @property
+    def insert(self) -> str:
+        """The statement that inserts a row of `to_row`."""
+        return f"INSERT INTO {self.name} VALUES ({', '.join('?' * (len(self.columns) + 1))})"  # noqa: S608 (names are ours)
+
+    @property
+    def update(self) -> str:
+        """The statement that replaces a row: values of `to_row`, then the key."""
+        assignments = ", ".join(f'"{c.name}" = ?' for c in self.columns)
+        return f"UPDATE {self.name} SET {assignments}, checksum = ? WHERE {' AND '.join(f'{k} = ?' for k in self.key)}"  # noqa: S608 (names are ours)
+
+
+def checksum(values: Sequence[Any]) -> str:
+    """16 hex digits over plain SQL values."""
+    return hashlib.blake2b(json.dumps(values).encode("ascii"), digest_size=8).hexdigest()
+
+
+ATTEMPTS = Table.of("attempts", Attempt, "id")
+JOBS = Table.of("jobs", Job, "id")
+BINDINGS = Table.of("bindings", Binding, "environment", "name")
