@@ -15,75 +15,127 @@ from typing import Literal
 
 Target = Literal["terminal", "log", "markdown", "html", "xml", "csv", "annotation", "json"]
 
-_SECRET_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^\s/?#@\"'<>]*@)?(?P<rest>[^\s?\"'<>`]*)(?P<query>\?[^\s\"'<>`]*)?")
-_DATA_URL = re.compile(r"data:[^\s\"'<>,]{0,200},[^\s\"'<>`]*", re.IGNORECASE)
-_ALWAYS_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
-_MARKDOWN_ESCAPES = {"|": "\\|", "<": "&lt;", ">": "&gt;", "[": "\\[", "]": "\\]", "&": "&amp;"}
+REDACTED = "<redacted>"
+
+_DATA_URL = re.compile(r"(?<![A-Za-z0-9])data:(?:[a-z0-9.+-]{1,100}/[a-z0-9.+-]{1,100})?(?:;[^\s\"'<>,;]{0,100}){0,10},[^\s\"'<>`]*", re.IGNORECASE)
+_URL = re.compile(r"://(?P<user>[^\s/?#\"'<>`]*@)?(?P<rest>[^\s?#\"'<>`]*)(?P<query>\?[^\s\"'<>`#]*)?(?P<fragment>#[^\s\"'<>`]*)?")
+_SECRET_PARAMETER = re.compile(
+    r"(?P<name>[?&;](?:x-(?:amz|goog)-[a-z0-9-]{1,40}|signature|sig|se|sp|sv|st|expires|token|access_token|api_?key|key|password|secret"
+    r"|awsaccesskeyid|googleaccessid|policy)=)[^\s&\"'<>`]+",
+    re.IGNORECASE,
+)
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"})
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+"""Letters and marks that print nothing, although their category does not say so."""
+_MOST_MARKS = 3
+"""Combining marks in a row that are still writing; more are there to paint over other rows."""
 
 
 def safe(value: object, target: Target = "terminal", *, limit: int = 500) -> str:
-    r"""`value` as text that is inert in `target`, cut to `limit` code points with an ellipsis.
+    r"""`value` as text that is inert in `target`, cut to about `limit` code points with an ellipsis; one line, whatever it held.
 
-    Control, bidi, zero-width and surrogate characters become visible (`\\u{202E}`); queries and user names of
-    URLs become `?<redacted>`, base64 data becomes its length.
+    Control, bidi, zero-width, tag and surrogate characters become visible (`\\u{202E}`), but in `json`, which carries
+    the text itself in ASCII escapes. Queries and user names of URLs become `<redacted>`, inline data its length.
+    A `markdown` value is a whole code span; an `annotation` is good for a message (a property also needs `:` and `,` escaped).
     """
-    text = redact(str(value)[: limit * 4 + 4096])
-    if len(text) > limit:
-        text = text[: max(limit - 1, 0)] + "…"
-    text = "".join(_visible(c) for c in text)
+    text = redact(str(value))
+    if target == "json":
+        return json.dumps(_cut(text, limit), ensure_ascii=True)[1:-1]
+    text = _readable(text, limit)
     match target:
         case "terminal":
             return text
         case "log":
-            return _inert_log(text)
+            return inert_line(text)
         case "markdown":
             return _markdown_code(text)
         case "html" | "xml":
             return html_escape(text, quote=True)
         case "csv":
-            return "'" + text if text[:1] in ("=", "+", "-", "@") else text
+            return _csv_text(text)
         case "annotation":
-            return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        case "json":
-            return json.dumps(text, ensure_ascii=True)[1:-1]
+            return inert_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def redact(text: str) -> str:
-    """`text` without the queries and user names of URLs and without inline data."""
-    text = _DATA_URL.sub(lambda m: f"data:…({len(m.group(0))} bytes)", text)
-    return _SECRET_URL.sub(lambda m: m["scheme"] + m["rest"] + ("?<redacted>" if m["query"] else ""), text)
+    """`text` without what URLs may hide (user names, queries, fragments with values, signing parameters) and without inline data."""
+    if ":" in text:
+        text = _DATA_URL.sub(lambda m: f"data:…({len(m.group(0))} bytes)", text)
+        text = _URL.sub(_redacted_url, text)
+    return _SECRET_PARAMETER.sub(lambda m: m["name"] + REDACTED, text) if "=" in text else text
 
 
-def _visible(char: str) -> str:
-    if " " <= char <= "~":
-        return char
-    if unicodedata.category(char) in _ALWAYS_HIDDEN:
-        return f"\\u{{{ord(char):02X}}}"
-    return char
+def _redacted_url(match: re.Match[str]) -> str:
+    user = f"{REDACTED}@" if match["user"] else ""
+    query = f"?{REDACTED}" if match["query"] else ""
+    fragment = match["fragment"] or ""
+    return f"://{user}{match['rest']}{query}{'#' + REDACTED if '=' in fragment else fragment}"
 
 
-def _inert_log(text: str) -> str:
-    stripped = text.lstrip()
-    if stripped.startswith("::"):
-        text = text.replace("::", ":\u2060:", 1).replace("\u2060", "\\")
-    return text.replace("##[", "#\\#[")
+def inert_line(line: str) -> str:
+    """A whole line of output that no CI runner takes for a command (`::error::` after its trimming, `##[…]` anywhere)."""
+    if "##" in line:
+        line = re.sub(r"##(?=[A-Za-z]{0,40}\[)", r"#\\#", line)
+    body = line.lstrip()
+    if body.startswith("::"):
+        return f"{line[: len(line) - len(body)]}\\{body}"
+    return line
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+
+
+def _readable(text: str, limit: int) -> str:
+    cut = _cut(text, limit)
+    if cut.isascii() and cut.isprintable():
+        return cut
+    pieces: list[str] = []
+    length, marks = 0, _MOST_MARKS
+    for char in cut:
+        category = unicodedata.category(char)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        shown = f"\\u{{{ord(char):02X}}}" if category in _HIDDEN_CATEGORIES or _prints_nothing(char) or marks > _MOST_MARKS else char
+        length += len(shown)
+        if length > limit + 40:
+            pieces.append("…")
+            break
+        pieces.append(shown)
+    return "".join(pieces)
+
+
+def _prints_nothing(char: str) -> bool:
+    return char in _BLANK or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
 def _markdown_code(text: str) -> str:
     runs = [len(run) for run in re.findall(r"`+", text)]
     fence = "`" * (max(runs, default=0) + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") else ""
-    body = text.replace("|", "\\|").replace("@", "@\u200b").replace("#", "#\u200b")
-    body = body.replace("<", "\u2039").replace(">", "\u203a")
+    pad = " " if text[:1] in ("`", " ") or text[-1:] in ("`", " ") else ""
+    body = text.translate(_MARKDOWN_SIGNS).replace("](", "]\u200b(").replace("[[", "[\u200b[")
+    # a mention needs no letter before its sign: `sweep@steps=1000` is a name and stays fit to be copied
+    body = re.sub(r"(?<![A-Za-z0-9])@", "@\u200b", body)
     return f"{fence}{pad}{body or ' '}{pad}{fence}"
+
+
+_MARKDOWN_SIGNS = str.maketrans({"|": "\\|", "<": "\u2039", ">": "\u203a", "#": "#\u200b"})
+
+
+def _csv_text(text: str) -> str:
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA_STARTS else text
+
+
+_FORMULA_STARTS = frozenset("=+-@＝＋－＠")  # the full-width ones are formulas in some locales
 
 
 def ascii_only(text: str) -> str:
     """`text` for an output whose encoding is not UTF-8: our own signs in their ASCII spelling, the rest escaped."""
-    return text.translate(_ASCII_SIGNS).encode("ascii", "backslashreplace").decode("ascii")
+    return text if text.isascii() else text.translate(_ASCII_SIGNS).encode("ascii", "backslashreplace").decode("ascii")
 
 
-_ASCII_SIGNS = str.maketrans({"±": "-/+", "→": "->", "›": ">", "…": "...", "·": "-", "×": "x", "█": "#", "░": ".", "–": "-", "—": "-", "≤": "<=", "≥": ">="})
+_ASCII_SIGNS = str.maketrans(
+    {"±": "-/+", "→": "->", "›": ">", "…": "...", "·": "-", "×": "x", "█": "#", "░": ".", "–": "-", "—": "-", "≤": "<=", "≥": ">=", "‹": "<", "⚠": "!"}
+)
 
 
 def format_money(amount: Decimal) -> str:
@@ -112,6 +164,24 @@ def format_duration(seconds: float) -> str:
     if whole < 2 * 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def format_size(size_bytes: int) -> str:
+    """A number of bytes in decimal units: `812 B`, `1.4 kB`, `317 MB`."""
+    size, unit = float(size_bytes), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.1f} {unit}" if unit != "B" and size < 9.95 else f"{size:,.0f} {unit}"
+
+
+def format_time(instant: str, *, today: str = "") -> str:
+    """An instant (UTC, ISO 8601) for people: `2026-11-21 22:14 UTC`; on the day of `today` (ISO 8601 too) only `22:14 UTC`."""
+    day, clock = instant[:10], instant[11:16]
+    if len(clock) != 5:
+        return safe(instant, limit=40)
+    return f"{clock} UTC" if day == today[:10] else f"{day} {clock} UTC"
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

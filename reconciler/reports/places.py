@@ -1,0 +1,34 @@
+"""Places as short as they can be: the shortest end of a path that no other file of the same output shares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from reconciler.diagnostics import Place
+from reconciler.plan.change import Plan
+
+
+def plan_places(plan: Plan) -> Mapping[str, str]:
+    """Every file that this plan names → its shortest unique end."""
+    places = [c.place for c in plan.changes]
+    places += [f.place for c in plan.changes for f in c.fields]
+    places += [r.place for r in plan.refusals] + [b.place for b in plan.budgets] + [d.place for d in plan.diagnostics]
+    return short_files(place.file for place in places if place is not None)
+
+
+def short_files(files: Iterable[str]) -> Mapping[str, str]:
+    """Each file → its shortest end, in whole path components, that is the end of no other of these files."""
+    distinct = sorted(set(files))
+    ends = Counter(end for file in distinct for end in _ends(file))
+    return {file: next((end for end in _ends(file) if ends[end] == 1), file) for file in distinct}
+
+
+def _ends(file: str) -> list[str]:
+    parts = file.split("/")[-12:]
+    return ["/".join(parts[i:]) for i in range(len(parts) - 1, -1, -1)]
+
+
+def short_place(place: Place | None, short: Mapping[str, str]) -> str:
+    """`products.yaml:31`, or nothing where there is no place. Not yet safe: paths are foreign text."""
+    return "" if place is None else f"{short.get(place.file, place.file)}:{place.line}"
