@@ -111,7 +111,7 @@ def resolve(flags: Flags, environment: Mapping[str, str]) -> Settings:
         cache_dir=text("RECONCILER_CACHE_DIR", ".reconciler"),
         log=_log(environment),
         log_path=Setting(log_path, "RECONCILER_LOG_PATH") if log_path else Setting(None),
-        colour=_colour(flags, environment),
+        colour=colour_of(environment, no_color=flags.no_color),
         prompts=Setting(False, "CI") if environment.get("CI", "") not in ("", "0", "false") else Setting(True),
         variables=_variables(flags, environment),
     )
@@ -130,8 +130,9 @@ def _inert(value: str, origin: str) -> str:
     return value
 
 
-def _colour(flags: Flags, environment: Mapping[str, str]) -> Setting[Colour]:
-    if flags.no_color:
+def colour_of(environment: Mapping[str, str], *, no_color: bool) -> Setting[Colour]:
+    """Whether to write colour: `-no-color`, `NO_COLOR`, `FORCE_COLOR`, else only to a terminal."""
+    if no_color:
         return Setting("never", "-no-color")
     if environment.get("NO_COLOR"):
         return Setting("never", "NO_COLOR")

@@ -73,7 +73,7 @@ def open_store(context: Context, project: Project) -> Store:
     """The store over the journal; nothing is read or written yet."""
     from reconciler.store.sqlite import SqliteStore
 
-    return SqliteStore(state_file(context, project), open_journal(context, project), lineage=project.lineage)
+    return SqliteStore(state_file(context, project), open_journal(context, project), lineage=project.lineage, now=context.clock.now)
 
 
 def open_project(context: Context) -> Project:

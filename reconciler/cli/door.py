@@ -1,0 +1,171 @@
+"""The one door: whatever went wrong becomes text or one JSON document, and an exit code. Never a traceback.
+
+A bug is what nobody foresaw: one line, and a report in the temporary folder that holds no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reconciler.commands.streams import Output
+from reconciler.errors import Interrupted, Invalid, ReconcilerError
+
+if TYPE_CHECKING:
+    from reconciler.reports.style import Style
+
+BUG = 70
+EVENT_COMMANDS = ("apply", "refresh")
+"""Their `-json` is a stream of events, so their errors are events too."""
+
+
+def close(error: BaseException, *, arguments: Sequence[str], environment: Mapping[str, str], out: Output, err: Output) -> int:
+    """Say what happened, on stderr, or on stdout as JSON where `-json` was asked for. The exit code."""
+    known = _as_known(error)
+    if known is None:
+        assert isinstance(error, Exception)
+        message, hint = _bug(error, arguments, environment), ""
+        code, reason = BUG, "bug"
+        diagnostics: tuple[Any, ...] = ()
+    else:
+        message, hint = known.message, known.hint
+        code = known.code if isinstance(known, Interrupted) else known.exit_code
+        reason = known.failure_reason
+        diagnostics = known.diagnostics if isinstance(known, Invalid) else ()
+    if wants_json(arguments):
+        out.line(_without_keys(_document(arguments, message, hint, code, reason, diagnostics), environment))
+    else:
+        err.write(_without_keys(_text(message, hint, diagnostics, _style(err, arguments, environment) if diagnostics else None), environment))
+    return code
+
+
+def _as_known(error: BaseException) -> ReconcilerError | None:
+    import signal
+
+    if isinstance(error, ReconcilerError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted(signal.SIGINT, "interrupted")
+    if isinstance(error, OSError):
+        # A file or a disk, not a bug: the rooms turn what they expect into better words.
+        name = f": {_shown(error.filename)}" if error.filename else ""
+        return ReconcilerError(f"{error.strerror or type(error).__name__}{name}")
+    return None
+
+
+def _shown(value: object) -> str:
+    from reconciler.text import safe
+
+    return safe(value, limit=200)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the command line asks for JSON, even when it cannot be read otherwise."""
+    flags = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return any(word in ("-json", "--json", "-json=true", "--json=true") for word in flags)
+
+
+def _style(err: Output, arguments: Sequence[str], environment: Mapping[str, str]) -> Style:
+    from reconciler.commands.style import style_of
+    from reconciler.settings import colour_of
+
+    no_color = "-no-color" in arguments or "--no-color" in arguments
+    return style_of(err, colour=colour_of(environment, no_color=no_color).value, environment=environment)
+
+
+def _text(message: str, hint: str, diagnostics: Sequence[Any], style: Style | None) -> str:
+    lines = []
+    if style is not None:
+        from reconciler.reports.diagnostics_text import diagnostics_text
+
+        lines.append(diagnostics_text(diagnostics, style).rstrip("\n"))
+    if message and not (diagnostics and message == (Invalid.__doc__ or "").strip()):
+        lines.append(f"Error: {_lines(message)}")
+    elif diagnostics:
+        lines.append(f"\n{_lines(message)}")
+    if hint:
+        lines.append(f"       {_lines(hint)}")
+    return "\n".join(lines) + "\n"
+
+
+def _lines(text: str) -> str:
+    """Our own line breaks stay; everything else in a message is made inert."""
+    from reconciler.text import safe
+
+    return "\n".join(safe(line, limit=2000) for line in text.split("\n")[:200])
+
+
+def _document(arguments: Sequence[str], message: str, hint: str, code: int, reason: str, diagnostics: Sequence[Any]) -> str:
+    import json
+
+    from reconciler.reports.diagnostics_text import diagnostic_document
+
+    listed = [diagnostic_document(d) for d in diagnostics]
+    if not listed:
+        listed = [{"severity": "error", "code": reason, "summary": _shown(message), "detail": _shown(hint), "file": None, "line": None, "column": None, "end_line": None}]
+    if arguments and arguments[0] in EVENT_COMMANDS:
+        return "\n".join(json.dumps(_event(d, code, reason), ensure_ascii=True) for d in listed)
+    document = {"format_version": "1.0", "kind": "error", "exit_code": code, "failure_reason": reason, "message": _lines(message), "hint": _lines(hint)}
+    return json.dumps(document | {"diagnostics": listed}, ensure_ascii=True, indent=2)
+
+
+def _event(diagnostic: dict[str, Any], code: int, reason: str) -> dict[str, Any]:
+    from reconciler.commands.clock import SystemClock
+
+    level = "error" if diagnostic["severity"] == "error" else "warn"
+    head = {"@level": level, "@message": diagnostic["summary"], "@module": "reconciler", "@timestamp": SystemClock().now(), "type": "diagnostic"}
+    return head | {"diagnostic": diagnostic, "exit_code": code, "failure_reason": reason}
+
+
+def _without_keys(text: str, environment: Mapping[str, str]) -> str:
+    """`text` without the values of key variables, raw, quoted or encoded."""
+    from reconciler.settings import KEY_VARIABLES
+
+    for variable in KEY_VARIABLES:
+        value = environment.get(variable, "")
+        for shape in _shapes(value) if len(value.strip()) >= 4 else ():
+            text = text.replace(shape, "<key>")
+    return text
+
+
+def _shapes(value: str) -> list[str]:
+    from base64 import b64encode
+    from urllib.parse import quote
+
+    plain = {value, value.strip()}
+    data = [p.encode("utf-8", "surrogateescape") for p in plain]
+    shapes = plain | {repr(p)[1:-1] for p in plain} | {quote(d, safe="") for d in data} | {b64encode(d).decode("ascii") for d in data}
+    return sorted((s for s in shapes if s), key=len, reverse=True)
+
+
+def _bug(error: Exception, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    from reconciler import __version__
+
+    text = _without_keys(_report(error, arguments, __version__), environment)
+    where = _written(text)
+    kept = f"the report is in {where}" if where else "no report could be written"
+    return f"a bug in reconciler {__version__} ({type(error).__name__}); what was recorded before is safe, and {kept}"
+
+
+def _report(error: Exception, arguments: Sequence[str], version: str) -> str:
+    import platform
+    import traceback
+
+    from reconciler.text import redact
+
+    frames = "".join(traceback.format_exception(error))
+    words = " ".join(repr(a) for a in arguments)
+    return redact(f"reconciler {version}\nPython {platform.python_version()} on {platform.platform()}\n\nreconciler {words}\n\n{frames}")
+
+
+def _written(text: str) -> str | None:
+    import os
+    import tempfile
+
+    try:
+        number, path = tempfile.mkstemp(prefix="reconciler-bug-", suffix=".txt")
+        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return None
+    return path

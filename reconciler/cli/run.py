@@ -1,0 +1,206 @@
+"""One command line from words to exit code: globals, command, flags from the environment, context, call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from reconciler.cli.spelling import Known, near_names, spell, unknown
+from reconciler.errors import Usage
+
+if TYPE_CHECKING:
+    from reconciler.cli.command import Command
+    from reconciler.commands.context import Context
+    from reconciler.commands.streams import Output
+
+GLOBAL_FLAGS = {
+    "chdir": Known("chdir", None, is_switch=False),
+    "no-color": Known("no-color", "true", is_switch=True),
+    "help": Known("help", "true", is_switch=True),
+    "h": Known("help", "true", is_switch=True),
+    "version": Known("version", "true", is_switch=True),
+}
+
+
+class Line(NamedTuple):
+    """A command line: global flags in front of the command, the command, and its own words."""
+
+    front: list[str]
+    command: str | None
+    words: list[str]
+
+
+def run(words: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+    """Run one command line in this process; the exit code. Never raises."""
+    from reconciler.commands.streams import Output
+
+    environment = os.environ if environment is None else environment
+    out, err = Output(sys.stdout, environment), Output(sys.stderr, environment)
+    arguments = list(words)
+    try:
+        code = _dispatch(arguments, environment, out, err)
+    except (Exception, KeyboardInterrupt) as error:
+        from reconciler.cli.door import close
+
+        code = close(error, arguments=arguments, environment=environment, out=out, err=err)
+    return _finish(code, out, err)
+
+
+def _finish(code: int, out: Output, err: Output) -> int:
+    out.flush()
+    if out.trouble:
+        err.line(f"Error: stdout could not be written ({out.trouble}); the result is not complete")
+        code = code or 1
+    err.flush()
+    return code
+
+
+def _dispatch(arguments: list[str], environment: Mapping[str, str], out: Output, err: Output) -> int:
+    line = split(arguments)
+    if line.command is None:
+        return _front(line.front, out, err)
+    if line.command == "help":
+        return _help(line.words, out)
+    name = resolve_name(line.command)
+    from reconciler.cli.table import load
+
+    command = load(name)
+    flags, rest = _spelled(command, line, environment)
+    if "--help=true" in flags:
+        out.write(command.page())
+        return 0
+    if "--version=true" in flags:
+        out.line(_version())
+        return 0
+    values = command.values([*flags, "--", *rest])
+    return _call(command, values, environment, out, err, arguments)
+
+
+def split(arguments: Sequence[str]) -> Line:
+    """Where the command stands: the first word that is no global flag and not the value of one. Raises Usage."""
+    at = 0
+    while at < len(arguments):
+        word = arguments[at]
+        name = word.lstrip("-").partition("=")[0]
+        if not word.startswith("-"):
+            return Line(spell(arguments[:at], GLOBAL_FLAGS, command="").flags, word, list(arguments[at + 1 :]))
+        if name not in GLOBAL_FLAGS:
+            hint = "flags of a command stand behind it: reconciler COMMAND -flag"
+            raise Usage(unknown(name, GLOBAL_FLAGS, command="").message, hint=hint)
+        at += 2 if "=" not in word and GLOBAL_FLAGS[name].bare is None else 1
+    return Line(spell(arguments, GLOBAL_FLAGS, command="").flags, None, [])
+
+
+def _front(flags: list[str], out: Output, err: Output) -> int:
+    from reconciler.cli.table import front_page
+
+    if "--version=true" in flags:
+        out.line(_version())
+        return 0
+    if "--help=true" in flags:
+        out.write(front_page())
+        return 0
+    err.write(front_page())
+    return Usage.exit_code
+
+
+def _help(words: list[str], out: Output) -> int:
+    from reconciler.cli.table import front_page, load
+
+    out.write(load(resolve_name(words[0])).page() if words else front_page())
+    return 0
+
+
+def _version() -> str:
+    from reconciler import __version__
+
+    return f"reconciler {__version__}"
+
+
+def resolve_name(word: str) -> str:
+    """The command that `word` names. Raises Usage with what to use instead, or with the nearest command."""
+    from reconciler.cli.table import ALIASES, COMMANDS, INSTEAD
+
+    name = ALIASES.get(word, word)
+    if name in COMMANDS:
+        return name
+    if word in INSTEAD:
+        raise Usage(f"there is no `{word}`: {INSTEAD[word]}")
+    from reconciler.text import safe
+
+    near = near_names(word, [*COMMANDS, *ALIASES])
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise Usage(f"there is no command {safe(word, limit=80)!r}{meant}", hint="reconciler -help")
+
+
+def _spelled(command: Command, line: Line, environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Flags in the order of precedence, lowest first: variables, in front of the command, behind it. The last one counts."""
+    from reconciler.cli.command import spelled
+    from reconciler.settings import argument_variables
+
+    flags: list[str] = []
+    for variable in argument_variables(command.name or ""):
+        words = _words_of(variable, environment)
+        more, rest = spelled(command, words, origin=variable)
+        if rest:
+            raise Usage(f"{variable} may hold flags only; it holds a plain word", hint="write values behind `=`: -out=plan.json")
+        flags += more
+    more, rest = spelled(command, line.words)
+    return [*flags, *line.front, *more], rest
+
+
+def _words_of(variable: str, environment: Mapping[str, str]) -> list[str]:
+    text = environment.get(variable, "")
+    if not text:
+        return []
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Usage(f"{variable} cannot be split into words: {error}") from None
+
+
+def _call(command: Command, values: dict[str, Any], environment: Mapping[str, str], out: Output, err: Output, arguments: list[str]) -> int:
+    from reconciler.cli.table import COMMANDS
+    from reconciler.settings import unknown_variables
+
+    for sentence in unknown_variables(environment, list(COMMANDS)):
+        err.line(f"Warning: {sentence}")
+    context = _context(values, environment, out, err, arguments)
+    assert command.callback is not None, "every command is declared with a function"
+    code = command.callback(context, **values)
+    assert isinstance(code, int)
+    return code
+
+
+def _context(values: dict[str, Any], environment: Mapping[str, str], out: Output, err: Output, arguments: list[str]) -> Context:
+    """The context; what belongs to it is taken out of `values`."""
+    from pathlib import Path
+
+    from reconciler.commands.context import Context
+    from reconciler.commands.variables import read_variables
+    from reconciler.settings import Flags, resolve
+
+    folder = values.pop("chdir")
+    no_color = values.pop("no_color")
+    del values["help"], values["version"]
+    root = _enter(folder)
+    variables = read_variables(Path(root), values.pop("var", ()), values.pop("var_file", ()))
+    flags = Flags(values.pop("environment", None), values.get("endpoint"), values.get("max_cost"), no_color, variables)
+    return Context(Path(root), resolve(flags, environment), environment, out, err, arguments=tuple(arguments))
+
+
+def _enter(folder: str | None) -> str:
+    from reconciler.text import safe
+
+    try:
+        if folder is not None:
+            os.chdir(folder)
+        return os.getcwd()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a folder"
+        what = f"-chdir={safe(folder, limit=200)}" if folder is not None else "the current folder"
+        raise Usage(f"{what}: {reason}") from None

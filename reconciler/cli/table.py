@@ -1,0 +1,89 @@
+"""All commands by name, in the order of the help page, each with the file that declares its flags."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from reconciler.cli.command import Command
+
+
+class Entry(NamedTuple):
+    """One command: its group on the help page, its sentence there, and the module in `cli/` that declares it."""
+
+    group: str
+    summary: str
+    module: str
+
+
+START, BUY, LOOK, SETTLE, TOOLS = "Start", "Plan and buy", "Look", "Settle", "Tools"
+COMMANDS: dict[str, Entry] = {
+    "init": Entry(START, "Make a project: reconciler.yaml, an example, an empty state", "starting"),
+    "validate": Entry(START, "Read everything and report every problem at once", "starting"),
+    "plan": Entry(BUY, "Show what would happen and what it costs; reads files only", "buying"),
+    "apply": Entry(BUY, "Buy and bind what the plan says", "buying"),
+    "refresh": Entry(BUY, "Ask how far the jobs are; never buys", "buying"),
+    "status": Entry(LOOK, "Phases, ages, expected ends, request ids, artifacts, doubts", "looking"),
+    "show": Entry(LOOK, "What the state holds, or a saved plan", "looking"),
+    "output": Entry(LOOK, "Artifact URLs and ids for programs", "looking"),
+    "jobs": Entry(LOOK, "Every job ever bought, bound to a name or not", "looking"),
+    "cost": Entry(LOOK, "What was spent, by month, model or label", "looking"),
+    "history": Entry(LOOK, "The ledger: who, when, commit, why, how much", "looking"),
+    "resolve": Entry(SETTLE, "End a doubt about a purchase", "settling"),
+    "adopt": Entry(SETTLE, "Take over a job that was bought elsewhere", "settling"),
+    "pause": Entry(SETTLE, "Stop all purchases everywhere", "settling"),
+    "resume": Entry(SETTLE, "Let purchases go on", "settling"),
+    "lock": Entry(SETTLE, "Who works on the state right now", "settling"),
+    "emulator": Entry(TOOLS, "Serve the trainer API on loopback: no key, no cost", "tools"),
+    "schema": Entry(TOOLS, "JSON Schema of manifests, project file, plans, events", "tools"),
+    "doctor": Entry(TOOLS, "Look for what is wrong with this machine or project", "tools"),
+    "completion": Entry(TOOLS, "A completion script for bash, zsh or fish", "tools"),
+    "version": Entry(TOOLS, "Versions of the program and what it stands on", "tools"),
+}
+ALIASES = {"import": "adopt"}
+
+INSTEAD = {
+    "destroy": "nothing that was bought can be destroyed or refunded. Remove the model from its manifest and apply: the name is forgotten, the job stays in the ledger",
+    "taint": "to buy a model's spec once more, on purpose: `reconciler apply -replace=NAME`, or `generation: 2` in its manifest",
+    "untaint": "nothing is ever tainted; a failed model is held until `-replace=NAME` or a higher `generation:` says otherwise",
+    "workspace": "use `environments:` in reconciler.yaml and `-environment=NAME`; jobs are shared, so promotion costs nothing",
+}
+"""Words that Terraform's hands type; each says what to use."""
+
+
+def load(name: str) -> Command:
+    """The declared command of that name."""
+    from reconciler.cli.command import Command
+
+    command = getattr(import_module(f"reconciler.cli.{COMMANDS[name].module}"), name)
+    assert isinstance(command, Command)
+    return command
+
+
+def front_page() -> str:
+    """The page of `reconciler -help`."""
+    import click
+
+    formatter = click.HelpFormatter(width=80, max_width=80)
+    formatter.write_text("Usage: reconciler COMMAND [FLAGS] ...")
+    formatter.write_paragraph()
+    formatter.write_text("Infrastructure as code for LoRA models: declare them in YAML, see what would be trained and what it costs, buy exactly that, once.")
+    for group in (START, BUY, LOOK, SETTLE, TOOLS):
+        with formatter.section(group):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items() if entry.group == group])
+    with formatter.section("Everywhere"):
+        formatter.write_dl([
+            ("-chdir=DIR", "Work in this folder"),
+            ("-no-color", "Never write colour"),
+            ("-help", "This page, or that of a command: reconciler plan -help"),
+            ("-version", "The version"),
+        ])
+    formatter.write_paragraph()
+    formatter.write_text("Exit codes: 0 done, 1 error, 2 changes (-detailed-exitcode), 4 refused, 5 plan changed, 6 locked, 7 in doubt, 8 job failed, 9 wait over, 10 declined, 64 usage.")
+    return formatter.getvalue()
+
+
+def words_of_commands() -> dict[str, list[str]]:
+    """Each command with its flags as they are typed, for shell completion."""
+    return {name: [f"-{flag}" for flag in sorted(load(name).known)] for name in COMMANDS}
