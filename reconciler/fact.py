@@ -25,7 +25,6 @@ class Kind(StrEnum):
     OUTCOME = "outcome"
     RESOLUTION = "resolution"
     SETTLED = "settled"
-    CONSENT = "consent"
     ADOPTION = "adoption"
     BINDING = "binding"
     PAUSE = "pause"
@@ -58,8 +57,8 @@ def genesis(at: str, *, lineage: str) -> Draft:
 
 
 def intent(attempt: Attempt) -> Draft:
-    """About to send `attempt`: everything that is known before its first byte."""
-    data = {
+    """About to send `attempt`: everything that is known before its first byte, and who consented to a repeated purchase."""
+    data: dict[str, Any] = {
         "attempt": attempt.id,
         "environment": attempt.environment,
         "name": attempt.name,
@@ -76,6 +75,8 @@ def intent(attempt: Attempt) -> Draft:
         "run_url": attempt.run_url,
         "key": attempt.key,
     }
+    if attempt.consents:
+        data["consent"] = {"jobs": list(attempt.consents), "reason": attempt.consent_reason}
     return Draft(Kind.INTENT, attempt.sent_at, data)
 
 
@@ -115,11 +116,6 @@ def settled(at: str, job: str, phase: Phase, *, error: str = "", charged: bool =
     """A job reached a final phase, or a late success."""
     files = [{"role": a.role, "url": a.url, "path": a.path, "file_name": a.file_name, "size_bytes": a.size_bytes} for a in artifacts]
     return Draft(Kind.SETTLED, at, {"job": job, "phase": str(phase), "error": error, "charged": charged, "artifacts": files})
-
-
-def consent(at: str, spec_digest: str, *, jobs: Sequence[str], kind: str, reason: str, actor: str) -> Draft:
-    """Somebody agreed to buy this spec once more although `jobs` were bought for it. `kind` is `replace` or `retry`."""
-    return Draft(Kind.CONSENT, at, {"spec_digest": spec_digest, "jobs": list(jobs), "kind": kind, "reason": reason, "actor": actor})
 
 
 def adoption(at: str, job: Job, *, note: str, actor: str) -> Draft:

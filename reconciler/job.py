@@ -111,6 +111,9 @@ class Attempt:
     key: str = ""
     """Fingerprint of the key it was sent with (8 hex digits)."""
     ended_at: str | None = None
+    consents: tuple[str, ...] = ()
+    """Jobs bought for this spec before, that somebody agreed to buy once more with this attempt."""
+    consent_reason: str = ""
     superseded: bool = False
     """Its job ended badly or is to be bought again, and somebody consented to another purchase."""
     duplicate_of: str | None = None

@@ -123,8 +123,6 @@ def fold(books: Books, fact: Fact) -> None:
                 _resolution(books, fact)
             case Kind.SETTLED:
                 _settled(books, fact)
-            case Kind.CONSENT:
-                _consent(books, data)
             case Kind.ADOPTION:
                 _adoption(books, fact)
             case Kind.BINDING:
@@ -150,6 +148,7 @@ def _genesis(books: Books, data: Mapping[str, Any]) -> None:
 
 def _intent(books: Books, fact: Fact) -> None:
     data = fact.data
+    consent = data.get("consent", {"jobs": (), "reason": ""})
     attempt = Attempt(
         id=str(data["attempt"]),
         environment=str(data["environment"]),
@@ -167,9 +166,12 @@ def _intent(books: Books, fact: Fact) -> None:
         commit=str(data["commit"]),
         run_url=str(data["run_url"]),
         key=str(data["key"]),
+        consents=tuple(consent["jobs"]),
+        consent_reason=str(consent["reason"]),
     )
     if attempt.id in books.attempts:
         raise StateProblem(f"attempt {attempt.id} begins twice in the journal")
+    _supersede(books, attempt.consents, superseded=True)
     if first := books.open_by_digest.get(attempt.spec_digest):
         attempt = replace(attempt, duplicate_of=first)
     _keep_attempt(books, attempt)
@@ -211,6 +213,8 @@ def _outcome(books: Books, fact: Fact) -> None:
     _keep_attempt(books, ended)
     if status is Sent.ACCEPTED:
         _job_of(books, ended, data.get("poll_url"))
+    elif status is not Sent.IN_DOUBT:
+        _supersede(books, ended.consents, superseded=False)
 
 
 def _job_of(books: Books, attempt: Attempt, poll_url: str | None) -> None:
@@ -246,6 +250,8 @@ def _resolution(books: Books, fact: Fact) -> None:
     _keep_attempt(books, ended)
     if status is Sent.ACCEPTED:
         _job_of(books, ended, data.get("poll_url"))
+    else:
+        _supersede(books, ended.consents, superseded=False)
 
 
 def _settled(books: Books, fact: Fact) -> None:
@@ -260,12 +266,13 @@ def _settled(books: Books, fact: Fact) -> None:
     )
 
 
-def _consent(books: Books, data: Mapping[str, Any]) -> None:
-    for job_id in data["jobs"]:
+def _supersede(books: Books, jobs: Iterable[str], superseded: bool) -> None:
+    """Jobs that a consented attempt replaces no longer stand in its way; when it came to nothing they do again."""
+    for job_id in jobs:
         job = books.jobs[job_id]
-        books.jobs[job_id] = replace(job, superseded=True)
+        books.jobs[job_id] = replace(job, superseded=superseded)
         if job.attempt is not None and (attempt := books.attempts.get(job.attempt)) is not None:
-            _keep_attempt(books, replace(attempt, superseded=True))
+            _keep_attempt(books, replace(attempt, superseded=superseded))
 
 
 def _adoption(books: Books, fact: Fact) -> None:

@@ -43,6 +43,7 @@ _SPECIAL: dict[str, Column] = {
     "status": Column("status", _TEXT, str, Sent),
     "phase": Column("phase", _TEXT, str, Phase),
     "artifacts": Column("artifacts", _TEXT, _artifacts_into, _artifacts_out_of),
+    "consents": Column("consents", _TEXT, lambda ids: canonical_json(list(ids)), lambda text: tuple(json.loads(text))),
     "superseded": Column("superseded", "INTEGER NOT NULL", int, bool),
     "charged": Column("charged", "INTEGER NOT NULL", int, bool),
     "polls": Column("polls", "INTEGER NOT NULL"),

@@ -95,9 +95,10 @@ class SqliteStore:
             raise _damaged(self.path, error) from error
 
     def _opened(self) -> tuple[SqliteWriter, sqlite3.Connection]:
-        is_there(self.path)
         connection: sqlite3.Connection | None = None
         try:
+            if not is_there(self.path):
+                self._write_anew(self._caught_up(Held()), [])
             connection = open_for_writing(self.path)
             held = read_rows(connection)
             caught = self._caught_up(held)

@@ -158,8 +158,8 @@ class SqliteWriter:
         self._connection.execute("SAVEPOINT entry")
         try:
             for draft in entry.drafts:
-                _refuse_second(upper, draft)
                 fold(upper, Fact(draft.kind, draft.at, draft.data, "", ()))
+                _refuse_second(upper, draft)
             sums = self._write_rows(upper, dict(sums))
         except (AlreadyOpen, sqlite3.IntegrityError) as error:
             self._connection.execute("ROLLBACK TO entry")
@@ -274,5 +274,5 @@ def write_waiting(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> No
 def _refuse_second(books: Books, draft: Draft) -> None:
     if draft.kind is not Kind.INTENT:
         return
-    if first := books.open_by_digest.get(str(draft.data["spec_digest"])):
+    if first := books.attempts[str(draft.data["attempt"])].duplicate_of:
         raise AlreadyOpen(f"attempt {first} is open for the same spec; a second one was not started, nothing was sent")
