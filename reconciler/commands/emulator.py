@@ -1,0 +1,97 @@
+"""`reconciler emulator`: the trainer API on loopback until it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import TYPE_CHECKING, TextIO, cast
+
+from reconciler.errors import ApiProblem, Usage
+from reconciler.trainer import BUILT_IN, Trainer
+
+if TYPE_CHECKING:
+    from reconciler.emulator.faults import Fault
+    from reconciler.emulator.service import Protocol
+
+PROTOCOLS = ("g1", "g2", "both")
+MAX_SPEED = 1e9
+MAX_FAULT_FILE_BYTES = 10 * 1024 * 1024
+
+
+def run(*, port: int, protocol: str, speed: float, ledger: Path | None, faults: Path | None, out: TextIO, trainers: Mapping[str, Trainer] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM, then return 0. The URL is the first line on `out`; how to use it goes to stderr.
+
+    Without `ledger` the books are thrown away at the end. Raises Usage, Invalid (the fault plan), ApiProblem (the port).
+    """
+    from reconciler.emulator.server import Emulator
+
+    _check(port, protocol, speed)
+    plan = () if faults is None else _faults(faults)
+    stopped = Event()
+    with _ledger(ledger) as books, _signals(stopped):
+        emulator = Emulator(
+            books=books, trainers=BUILT_IN if trainers is None else trainers, protocol=cast("Protocol", protocol), port=port, speed=speed, faults=plan
+        )
+        with emulator:
+            out.write(emulator.url + "\n")
+            out.flush()
+            sys.stderr.write(_usage(emulator.url, ledger))
+            sys.stderr.flush()
+            stopped.wait()
+    return 0
+
+
+def _check(port: int, protocol: str, speed: float) -> None:
+    if not 0 <= port <= 65535:
+        raise Usage(f"-port={port} is not a port (0 to 65535, 0 = any free one)")
+    if protocol not in PROTOCOLS:
+        raise Usage(f"-protocol is one of {', '.join(PROTOCOLS)}")
+    if not 0 < speed <= MAX_SPEED:
+        raise Usage("-speed is a number above 0: 1 is the vendor's pace, 250 ends 1000 steps in about 5 s")
+
+
+def _faults(path: Path) -> tuple[Fault, ...]:
+    from reconciler.emulator.faultfile import parse_faults
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FAULT_FILE_BYTES + 1)
+        if len(data) > MAX_FAULT_FILE_BYTES:
+            raise ApiProblem(f"the fault plan {path} is larger than {MAX_FAULT_FILE_BYTES} bytes")
+        return parse_faults(data.decode("utf-8"), file=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ApiProblem(f"the fault plan {path} cannot be read: {error}") from None
+
+
+@contextlib.contextmanager
+def _ledger(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        yield given
+        return
+    with TemporaryDirectory(prefix="reconciler-emulator-") as folder:
+        yield Path(folder) / "emulator.db"
+
+
+@contextlib.contextmanager
+def _signals(stopped: Event) -> Iterator[None]:
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _usage(url: str, ledger: Path | None) -> str:
+    books = f"in {ledger}" if ledger is not None else "thrown away at the end (-ledger PATH keeps them)"
+    return f"""The trainer API, emulated: nothing is trained and nothing is charged. Ctrl-C stops it.
+  use it     export RECONCILER_ENDPOINT={url} PIXAZO_API_KEY=emulated
+  ledger     curl {url}/__admin/ledger     its books are {books}
+  faults     curl {url}/__admin/faults     lists the kinds; POST a plan there, DELETE ends it
+  failures   a dataset URL whose path contains `fail-training` ends FAILED, `system-error` ends ERROR and is refunded
+"""
