@@ -81,6 +81,21 @@ def _fitting(word: str, width: int) -> int:
     return len(word)
 
 
+def fit_start(text: str, width: int, dots: str) -> str:
+    """The beginning of `text` that fits, with dots for the rest. For quotations only: a fact is wrapped, not cut."""
+    if display_width(text) <= width:
+        return text
+    return text[: _fitting(text, max(1, width - len(dots)))] + dots
+
+
+def fit_end(text: str, width: int, dots: str) -> str:
+    """The end of `text` that fits, with dots for what stood before. For quotations only."""
+    if display_width(text) <= width:
+        return text
+    backwards = text[::-1]
+    return dots + backwards[: _fitting(backwards, max(1, width - len(dots)))][::-1]
+
+
 def paragraph(text: str, style: Style, *, first: str = "", rest: str | None = None, tone: Tone = "plain") -> list[str]:
     """`text` wrapped to the style's columns, behind `first` and, on the lines below, `rest` (as many blanks by default)."""
     below = " " * display_width(first) if rest is None else rest
