@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.model import Model
+from reconciler.model import Model, Resolution
 from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action, Reason
+from reconciler.plan.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Change:
 
     `cost` is due now (USD). `at_risk` is money that may already be spent (in doubt). `avoided` is what sharing a job
     saves. `job` is the job it will point to, or points to; None while that is still to be bought. `shares` names the
-    model of this plan whose purchase it will use. `previous_job` stays usable after a retrain.
+    model of this plan whose purchase it will use. `previous_job` stays usable after a retrain. `previous_name` is a name
+    whose binding this change takes over: it ends when the change is carried out, and it has no change of its own.
     """
 
     name: str
@@ -51,6 +53,10 @@ class Change:
     """One sentence for people: what to know about this row (an error text, how old a doubt is, what to do)."""
     model: Model | None = field(default=None, compare=False)
     request_id: str | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, compare=False)
+    """What the binding is to remember of a declared model: its metadata, with a protection that was applied before."""
+    resolution: Resolution | None = None
+    """The declared end of the doubt that this change shows; apply carries it out."""
 
     @property
     def is_unchanged(self) -> bool:
@@ -101,7 +107,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole difference for one environment. `changes` are by name and include unchanged models."""
+    """The whole difference for one environment. `changes` are by name; models that are as wanted are only counted (`unchanged`)."""
 
     environment: str
     lineage: str
@@ -119,6 +125,8 @@ class Plan:
     spend_digest: str = ""
     plan_digest: str = ""
     created_at: str = ""
+    request: Request = Request()
+    """What was asked for; a saved plan is made again with the same."""
 
     @property
     def applyable(self) -> bool:

@@ -1,0 +1,28 @@
+"""What a plan is recognised by. No time, no order, no place, no warning: the things that make equal plans look different."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.canonical import digest_of
+
+_SHOWN_ONLY = frozenset({"note", "source", "actions", "importing"})
+"""Of a change's document: what explains it to people, or repeats something else."""
+
+
+def spend_digest(paid: Iterable[tuple[str, str, str]]) -> str:
+    """Over (name, spec digest, amount as decimal string) of the paid changes alone."""
+    return digest_of(sorted(list(row) for row in paid))
+
+
+def plan_digest(environment: str, lineage: str, endpoint: str, changes: Iterable[Mapping[str, Any]]) -> str:
+    """Over all changes as documents. Models that merely train on are left out: a poll must not make a plan another one."""
+    rows = [_row(change) for change in changes if change["action"] != "wait"]
+    return digest_of({"environment": environment, "lineage": lineage, "endpoint": endpoint, "changes": rows})
+
+
+def _row(change: Mapping[str, Any]) -> dict[str, Any]:
+    row = {key: value for key, value in change.items() if key not in _SHOWN_ONLY}
+    row["fields"] = [{key: field[key] for key in ("path", "before", "after")} for field in change["fields"]]
+    return row
