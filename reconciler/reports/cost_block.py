@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from reconciler.money import ZERO, Money
+from reconciler.money import Money
 from reconciler.plan.action import Action
 from reconciler.plan.change import BudgetLine, Plan
 from reconciler.reports.layout import pad, pad_left, paragraph
@@ -74,30 +74,18 @@ def _limit_lines(plan: Plan, style: Style) -> list[str]:
         lines.extend(_row(style, "limit", budget.limit, style.foreign(text), tone=_limit_tone(budget)))
     if len(ranked) > MOST_LIMITS:
         lines.append(" " * LABEL + f"{len(ranked) - MOST_LIMITS:,} more limits, none of them fuller")
-    limit = plan.cost.limit
-    if limit is not None and all(b.limit != limit for b in plan.budgets):
-        percent = share_percent(plan.cost.due, limit)
-        lines.extend(_row(style, "limit", limit, style.own(f"{_bar(percent)} {percent} %  of this apply")))
+    if (most := plan.request.max_cost) is not None:
+        percent = share_percent(plan.cost.due, most)
+        lines.extend(_row(style, "limit", most, style.own(f"{_bar(percent)} {percent} %  -max-cost"), tone="bad" if plan.cost.due > most else "plain"))
     return lines
 
 
 def _limit_tone(budget: BudgetLine) -> Tone:
     if budget.after > budget.limit:
         return "bad"
-    return "warn" if is_warned(budget) else "plain"
+    return "warn" if budget.warn_at is not None and budget.after >= budget.warn_at else "plain"
 
 
 def _bar(percent: int) -> str:
     filled = min(BAR, max(percent, 0) * BAR // 100)
     return "█" * filled + "░" * (BAR - filled)
-
-
-def is_warned(budget: BudgetLine) -> bool:
-    """Whether it is within its limit, but at the amount from which a warning is due."""
-    return budget.warn_at is not None and budget.warn_at <= budget.after <= budget.limit and budget.after > ZERO
-
-
-def budget_warning(budget: BudgetLine) -> str:
-    """`82 % of the limit at worst (warn_at 80 %)`, without the budget's name."""
-    assert budget.warn_at is not None, "only a budget with a threshold warns"
-    return f"{share_percent(budget.after, budget.limit)} % of the limit at worst (warn_at {share_percent(budget.warn_at, budget.limit)} %)"

@@ -15,14 +15,19 @@ AROUND = 400
 """Code points on either side of the column that are looked at."""
 
 
-def diagnostics_text(diagnostics: Sequence[Diagnostic], style: Style, *, most: int = 25) -> str:
-    """All problems by place, each once; after `most` of them a count of the rest, warnings first to go. Empty when there is none."""
+def diagnostics_text(diagnostics: Sequence[Diagnostic], style: Style, *, most: int = 25, compact_warnings: bool = False) -> str:
+    """All problems by place, each once; after `most` of them a count of the rest, warnings first to go. Empty when there is none.
+
+    Compact warnings have neither source line nor detail.
+    """
     problems = in_order(list(diagnostics))
     if not problems:
         return ""
     errors = [d for d in problems if d.severity == "error"]
     shown = in_order([*errors, *(d for d in problems if d.severity != "error")][:most])
-    lines = [line for problem in shown for line in (*_lines(problem, style), "")]
+    lines: list[str] = []
+    for problem in shown:
+        lines += _lines(problem, style)[:1] if compact_warnings and problem.severity != "error" else [*_lines(problem, style), ""]
     return join_lines([*lines, _summary(len(errors), len(problems) - len(errors), hidden=len(problems) - len(shown))])
 
 

@@ -27,95 +27,81 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def reason_text(change: Change, foreign: Foreign) -> str:
-    """One line without a full stop: what differs, what it means, what to do about it."""
-    base, note = _base(change, foreign), foreign(change.note) if change.note else ""
-    if base and note and change.reason in (Reason.LAST_FAILED, Reason.LOST):
-        base, note = f"{base}: {note}", ""
-    return "; ".join(part for part in (base, note, *_consequences(change, foreign)) if part)
+    """One line without a full stop: what differs, what it means, what to do about it. A plan's own note says it where there is one."""
+    note = foreign(change.note) if change.note else ""
+    if change.action in (Action.TRAIN, Action.RETRAIN):
+        parts = [_bought_because(change, foreign), note, *_purchase(change, foreign)]
+    else:
+        fields = fields_text(change.fields, foreign)
+        said = note or _words(change, foreign)
+        parts = [said, fields] if change.action is Action.MOVE else [fields, said]
+        if change.action is Action.UPDATE and fields:
+            parts = [fields, note]
+        if change.action is Action.REUSE and change.avoided:
+            parts.append(f"avoids {format_money(change.avoided)}")
+    return "; ".join(part for part in parts if part)
 
 
-def _base(change: Change, foreign: Foreign) -> str:
+def _bought_because(change: Change, foreign: Foreign) -> str:
+    fields = fields_text(change.fields, foreign)
+    match change.reason:
+        case Reason.SPEC_CHANGED | Reason.DATASET_CHANGED | Reason.GENERATION_BUMPED if fields:
+            return fields
+        case _:
+            return "; ".join(part for part in (_words(change, foreign), fields) if part)
+
+
+def _purchase(change: Change, foreign: Foreign) -> list[str]:
+    again = f"buys once more what {_list(change.consents, foreign)} was bought for" if change.consents else ""
+    kept = f"job {foreign(change.previous_job)} stays usable" if change.previous_job and "stay usable" not in change.note else ""
+    return [again, kept]
+
+
+def _words(change: Change, foreign: Foreign) -> str:
+    """What a reason means, where nothing else has said it."""
     match change.reason:
         case Reason.NEW_MODEL:
             return "new model"
         case Reason.SPEC_CHANGED | Reason.DATASET_CHANGED | Reason.GENERATION_BUMPED | Reason.METADATA_ONLY:
-            return fields_text(change.fields, foreign) or str(change.reason).replace("_", " ")
+            return str(change.reason).replace("_", " ")
         case Reason.REQUESTED:
             return "asked for with -replace"
         case Reason.FAILED_RETRY:
-            return "last job failed; lifecycle.on_failure: retry"
+            return "last job failed, lifecycle.on_failure is retry"
         case Reason.SAME_SPEC:
-            return _same_spec(change, foreign)
+            return f"same spec as {foreign(change.shares)}, bought once" if change.shares else f"same spec{_with_job(change, foreign)}"
         case Reason.RENAMED:
             return f"was {foreign(change.previous_name)}" if change.previous_name else "renamed"
         case Reason.PROMOTED:
-            return f"promoted{_job(change.job, foreign, ' to job {}')}, bought for another environment"
+            return f"bought for another environment{_with_job(change, foreign)}"
         case Reason.NOT_DECLARED:
-            return "no longer declared"
+            return f"no longer declared{_with_job(change, foreign)}; what was bought stays in the ledger"
         case Reason.ADOPTED:
             return f"request {foreign('…' + change.request_id[-8:])}, bought elsewhere" if change.request_id else "bought elsewhere"
         case Reason.SUSPENDED:
-            return "lifecycle.suspend"
+            return "suspended by lifecycle.suspend"
         case Reason.PROTECTED:
-            return "; ".join(p for p in ("protected by lifecycle.prevent_retrain", fields_text(change.fields, foreign)) if p)
+            return f"protected by lifecycle.prevent_retrain; to retrain it: -allow-retrain={foreign(change.name)}"
         case Reason.OVER_BUDGET:
             return "over budget"
         case Reason.IN_DOUBT:
-            return "" if change.note else "sent, no answer"
+            return "sent, no answer; not sent again"
         case Reason.LAST_FAILED:
-            return "last job failed"
+            return "last job failed; to buy again: raise generation, or -replace"
         case Reason.MAX_ATTEMPTS:
-            return "last job failed; lifecycle.max_attempts reached"
+            return "lifecycle.max_attempts reached; to buy again: raise generation, or -replace"
         case Reason.LOST:
-            return "last job was lost"
+            return "last job was lost; to buy again: raise generation, or -replace"
         case Reason.TRAINING:
-            return "" if change.note else "training"
+            return "training"
         case Reason.UP_TO_DATE:
             return "as declared"
         case _:
             assert_never(change.reason)
 
 
-def _same_spec(change: Change, foreign: Foreign) -> str:
-    if change.shares:
-        return f"same spec as {foreign(change.shares)}, bought once"
-    return "same spec as one that was bought" + _job(change.job, foreign, " (job {})")
-
-
-def _job(job: str | None, foreign: Foreign, form: str) -> str:
-    return form.format(foreign(job)) if job else ""
-
-
-def _consequences(change: Change, foreign: Foreign) -> list[str]:
-    match change.action:
-        case Action.IN_DOUBT:
-            return ["not sent again"]
-        case Action.HELD:
-            return [_way_out(change, foreign)]
-        case Action.RETRAIN | Action.TRAIN:
-            again = f"buys again what {_list(change.consents, foreign)} was bought for" if change.consents else ""
-            return [again, _job(change.previous_job, foreign, "job {} stays usable")]
-        case Action.REUSE:
-            return [f"avoids {format_money(change.avoided)}"] if change.avoided else []
-        case Action.FORGET:
-            return [_job(change.job or change.previous_job, foreign, "job {} and its price stay in the ledger") or "what was bought stays in the ledger"]
-        case _:
-            return []
-
-
-def _way_out(change: Change, foreign: Foreign) -> str:
-    match change.reason:
-        case Reason.LAST_FAILED | Reason.LOST | Reason.MAX_ATTEMPTS:
-            generation = change.model.spec.generation + 1 if change.model is not None else None
-            return f"to buy again: generation: {generation}" if generation else "to buy again: raise generation, or -replace"
-        case Reason.PROTECTED:
-            return f"to retrain: -allow-retrain={foreign(change.name)}"
-        case Reason.SUSPENDED:
-            return "nothing is bought until it is removed"
-        case Reason.NOT_DECLARED:
-            return "kept by lifecycle.on_remove: hold"
-        case _:
-            return ""
+def _with_job(change: Change, foreign: Foreign) -> str:
+    return f" (job {foreign(change.job)})" if change.job else ""
 
 
 def _list(items: tuple[str, ...], foreign: Foreign) -> str:

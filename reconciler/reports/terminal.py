@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reconciler.diagnostics import Place
 from reconciler.money import ZERO
 from reconciler.plan.action import ORDER, Action
 from reconciler.plan.change import Change, Plan
-from reconciler.reports.cost_block import LABEL, budget_warning, cost_lines, is_warned
+from reconciler.reports.cost_block import LABEL, cost_lines
 from reconciler.reports.layout import GAP, LEAST_TEXT, display_width, join_lines, pad, pad_left, paragraph, wrap
 from reconciler.reports.places import plan_places, short_place
 from reconciler.reports.reasons import cost_text, counts_text, reason_text
@@ -23,6 +22,8 @@ MOST_FREE_ROWS = 200
 """Rows of one free action; more become one row with their count."""
 MOST_DOUBTS = 10
 """Doubts whose commands are spelled out."""
+MOST_NOTICES = 25
+"""Warnings, and refusals of one plan, that are printed; the rest is counted."""
 PLACE_FITS = 100
 """From this width on the place stands in the row."""
 
@@ -121,9 +122,15 @@ class _Rows:
 
 
 def _warnings(plan: Plan, short: Mapping[str, str], style: Style) -> list[str]:
-    found: list[tuple[str, Place | None]] = [(f"{b.name}: {budget_warning(b)}", b.place) for b in plan.budgets if is_warned(b)]
-    found += [(d.summary + (f": {d.detail}" if d.detail else ""), d.place) for d in plan.diagnostics]
-    return _labelled("Warn", "warn", [(style.foreign(text), style.foreign(short_place(place, short))) for text, place in found], style)
+    lines: list[str] = []
+    kinds: tuple[tuple[str, Tone, str], ...] = (("Error", "bad", "error"), ("Warn", "warn", "warning"))
+    for label, tone, severity in kinds:
+        found = [d for d in plan.diagnostics if d.severity == severity]
+        rows = [(style.foreign(d.summary + (f": {d.detail}" if d.detail else "")), style.foreign(short_place(d.place, short))) for d in found[:MOST_NOTICES]]
+        if len(found) > MOST_NOTICES:
+            rows.append((f"{len(found) - MOST_NOTICES:,} more {severity}s; -json has all", ""))
+        lines += _labelled(label, tone, rows, style)
+    return lines
 
 
 def _labelled(label: str, tone: Tone, rows: Iterable[tuple[str, str]], style: Style) -> list[str]:
@@ -169,10 +176,12 @@ def _no_changes(plan: Plan) -> list[str]:
 
 
 def _refusals(plan: Plan, short: Mapping[str, str], style: Style) -> list[str]:
-    lines: list[str] = []
-    for refusal in plan.refusals:
-        place = style.foreign(short_place(refusal.place, short))
-        lines += _labelled("" if lines else "Refused", "bad", [(style.foreign(f"{refusal.limit}: {refusal.message}"), place)], style)
-        if refusal.lift:
-            lines += paragraph(style.foreign(f"lifted by {refusal.lift}"), style, first=" " * LABEL)
+    rows: list[tuple[str, str]] = []
+    for refusal in plan.refusals[:MOST_NOTICES]:
+        said = refusal.message if refusal.message.startswith(refusal.limit) else f"{refusal.limit}: {refusal.message}"
+        rows.append((style.foreign(said), style.foreign(short_place(refusal.place, short))))
+        rows += [(style.foreign(f"lifted by {refusal.lift}"), "")] if refusal.lift else []
+    if len(plan.refusals) > MOST_NOTICES:
+        rows.append((f"{len(plan.refusals) - MOST_NOTICES:,} more refusals; -json has all", ""))
+    lines = _labelled("Refused", "bad", rows, style)
     return ["", *lines, " " * LABEL + "Nothing of this plan is bought."] if lines else []

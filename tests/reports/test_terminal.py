@@ -12,6 +12,7 @@ import pytest
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.plan.action import ORDER, Action, Reason
 from reconciler.plan.change import FieldChange, Refusal
+from reconciler.plan.request import Request
 from reconciler.reports.layout import display_width
 from reconciler.reports.style import Style
 from reconciler.reports.terminal import plan_text
@@ -50,6 +51,19 @@ def test_rows_fit_their_width_and_lose_no_word(width):
     flat = " ".join(text.split())
     for fact in ("steps 1500 → 2000", "captions missing", "products.yaml:31", "was otter", "+$8.00"):
         assert fact in flat or width < 60
+
+
+def test_very_many_warnings_are_counted():
+    many = tuple(Diagnostic("warning", "W1", f"odd thing {i:03}", place=Place("a.yaml", i)) for i in range(60))
+    text = plan_text(plan(diagnostics=many), Style.plain(), now=NOW)
+    assert "odd thing 024" in text
+    assert "odd thing 025" not in text
+    assert "35 more warnings; -json has all" in text
+
+
+def test_max_cost_is_a_limit_with_a_bar():
+    text = plan_text(plan(request=Request(max_cost=Decimal("48.00"))), Style.plain(), now=NOW)
+    assert "50 %  -max-cost" in text
 
 
 def test_one_column_is_enough_to_print_everything():
@@ -145,11 +159,10 @@ def test_warnings_of_the_manifests_are_shown_with_their_place():
     assert re.search(r"learning_rate is unusual: usual: 1e-06 to 0\.01 +a\.yaml:7", text)
 
 
-def test_a_full_limit_has_a_full_bar_and_no_warning():
+def test_a_full_limit_has_a_full_bar():
     over = replace(BUDGET, after=Decimal("500.00"))
     text = plan_text(plan(budgets=(over,)), Style.plain(), now=NOW)
     assert "█" * 20 + " 125 %" in text
-    assert "\nWarn" not in text
 
 
 def test_prices_that_differ_are_listed():
