@@ -207,11 +207,6 @@ def unknown_variables(environment: Mapping[str, str], commands: Collection[str])
     return sentences
 
 
-def argument_variables(command: str) -> tuple[str, str]:
-    """The variables whose flags are put before those of the command line, the more general one first."""
-    return ARGUMENTS, f"{ARGUMENTS}_{command}"
-
-
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Who did it and where, for the ledger: all of it is only shown, nothing is decided by it."""

@@ -1,11 +1,11 @@
 """The command line: names, flags, environment, exit codes. What a command does is in `commands/`.
 
-    spelling   words as people type them → one canonical spelling, or the nearest flag
-    flag       a flag and its help; the values that flags take
-    command    a command: its flags, its help page
-    table      all commands by name, each with the file that declares it
-    run        one command line from words to exit code
-    door       whatever went wrong → text or JSON, and the exit code
+- `spelling`: words as people type them → one canonical spelling, or the nearest flag
+- `flag`: a flag and its help; the values that flags take
+- `command`: a command: its flags, its help page
+- `table`: all commands by name, each with the file that declares it
+- `run`: one command line from words to exit code
+- `door`: whatever went wrong → text or JSON, and the exit code
 """
 
 from __future__ import annotations

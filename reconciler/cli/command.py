@@ -21,7 +21,9 @@ GLOBALS = (
 
 
 class Command(click.Command):
-    """A click command that is fed canonical words only."""
+    """A click command that is fed canonical words only. `is_bare`: it is called with stdout alone, and so starts at once."""
+
+    is_bare = False
 
     @property
     def flags(self) -> list[Flag]:
@@ -71,8 +73,8 @@ def _sentence(error: click.UsageError) -> str:
     return safe(text[:1].lower() + text[1:], limit=300)
 
 
-def declare(name: str, *, epilog: str = "") -> Callable[[Callable[..., int]], Command]:
-    """Make a command of a function that is called with the Context and its parameters by keyword."""
+def declare(name: str, *, epilog: str = "", bare: bool = False) -> Callable[[Callable[..., int]], Command]:
+    """Make a command of a function that is called with the Context (a bare one: with stdout) and its parameters by keyword."""
 
     def decorate(function: Callable[..., int]) -> Command:
         for add in reversed(GLOBALS):
@@ -80,6 +82,7 @@ def declare(name: str, *, epilog: str = "") -> Callable[[Callable[..., int]], Co
         # click lists the decorators nearest to the function first; ours stand outermost, and so last, on the page.
         command = click.command(name, cls=Command, add_help_option=False, epilog=epilog)(function)
         assert isinstance(command, Command)
+        command.is_bare = bare
         return command
 
     return decorate

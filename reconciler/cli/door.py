@@ -6,12 +6,13 @@ A bug is what nobody foresaw: one line, and a report in the temporary folder tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.commands.streams import Output
 from reconciler.errors import Interrupted, Invalid, ReconcilerError
 
 if TYPE_CHECKING:
+    from reconciler.diagnostics import Diagnostic
     from reconciler.reports.style import Style
 
 BUG = 70
@@ -26,14 +27,14 @@ def close(error: BaseException, *, arguments: Sequence[str], environment: Mappin
         assert isinstance(error, Exception)
         message, hint = _bug(error, arguments, environment), ""
         code, reason = BUG, "bug"
-        diagnostics: tuple[Any, ...] = ()
+        diagnostics: tuple[Diagnostic, ...] = ()
     else:
         message, hint = known.message, known.hint
         code = known.code if isinstance(known, Interrupted) else known.exit_code
         reason = known.failure_reason
         diagnostics = known.diagnostics if isinstance(known, Invalid) else ()
     if wants_json(arguments):
-        out.line(_without_keys(_document(arguments, message, hint, code, reason, diagnostics), environment))
+        out.write(_without_keys(_document(arguments, message, hint, code=code, reason=reason, diagnostics=diagnostics), environment))
     else:
         err.write(_without_keys(_text(message, hint, diagnostics, _style(err, arguments, environment) if diagnostics else None), environment))
     return code
@@ -73,7 +74,7 @@ def _style(err: Output, arguments: Sequence[str], environment: Mapping[str, str]
     return style_of(err, colour=colour_of(environment, no_color=no_color).value, environment=environment)
 
 
-def _text(message: str, hint: str, diagnostics: Sequence[Any], style: Style | None) -> str:
+def _text(message: str, hint: str, diagnostics: Sequence[Diagnostic], style: Style | None) -> str:
     lines = []
     if style is not None:
         from reconciler.reports.diagnostics_text import diagnostics_text
@@ -95,26 +96,22 @@ def _lines(text: str) -> str:
     return "\n".join(safe(line, limit=2000) for line in text.split("\n")[:200])
 
 
-def _document(arguments: Sequence[str], message: str, hint: str, code: int, reason: str, diagnostics: Sequence[Any]) -> str:
-    import json
-
-    from reconciler.reports.diagnostics_text import diagnostic_document
-
-    listed = [diagnostic_document(d) for d in diagnostics]
-    if not listed:
-        listed = [{"severity": "error", "code": reason, "summary": _shown(message), "detail": _shown(hint), "file": None, "line": None, "column": None, "end_line": None}]
-    if arguments and arguments[0] in EVENT_COMMANDS:
-        return "\n".join(json.dumps(_event(d, code, reason), ensure_ascii=True) for d in listed)
-    document = {"format_version": "1.0", "kind": "error", "exit_code": code, "failure_reason": reason, "message": _lines(message), "hint": _lines(hint)}
-    return json.dumps(document | {"diagnostics": listed}, ensure_ascii=True, indent=2)
-
-
-def _event(diagnostic: dict[str, Any], code: int, reason: str) -> dict[str, Any]:
+def _document(arguments: Sequence[str], message: str, hint: str, *, code: int, reason: str, diagnostics: Sequence[Diagnostic]) -> str:
     from reconciler.commands.clock import SystemClock
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.event import Event
+    from reconciler.plan.document import diagnostic_document
+    from reconciler.reports.document import FORMAT_VERSION, json_text
+    from reconciler.reports.events import event_json
 
-    level = "error" if diagnostic["severity"] == "error" else "warn"
-    head = {"@level": level, "@message": diagnostic["summary"], "@module": "reconciler", "@timestamp": SystemClock().now(), "type": "diagnostic"}
-    return head | {"diagnostic": diagnostic, "exit_code": code, "failure_reason": reason}
+    found = list(diagnostics) or [Diagnostic("error", reason, _lines(message), _lines(hint))]
+    end = {"exit_code": code, "failure_reason": reason}
+    if arguments and arguments[0] in EVENT_COMMANDS:
+        now = SystemClock().now()
+        events = [Event("diagnostic", now, d.summary, level="error", data={"diagnostic": diagnostic_document(d)} | end) for d in found]
+        return "".join(event_json(event) + "\n" for event in events)
+    document = {"format_version": FORMAT_VERSION, "kind": "error", **end, "message": _lines(message), "hint": _lines(hint)}
+    return json_text(document | {"diagnostics": [diagnostic_document(d) for d in found]})
 
 
 def _without_keys(text: str, environment: Mapping[str, str]) -> str:

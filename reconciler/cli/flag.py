@@ -43,12 +43,12 @@ class Flag(click.Option):
         return (f"-{self.short}, {shown}" if self.short else shown), self.help or ""
 
 
-def value_flag(name: str, metavar: str, text: str, *, group: str = "", convert: click.ParamType | None = None, **attributes: Any) -> Declared:
+def value_flag(name: str, metavar: str, text: str, *, group: str = "", convert: click.ParamType[Any] | None = None, **attributes: Any) -> Declared:
     """A flag with a value; None when it was not given."""
     return click.option(f"--{name}", cls=Flag, metavar=metavar, help=text, group=group, type=convert or click.STRING, default=None, **attributes)
 
 
-def list_flag(name: str, metavar: str, text: str, *, group: str = "", convert: click.ParamType | None = None) -> Declared:
+def list_flag(name: str, metavar: str, text: str, *, group: str = "", convert: click.ParamType[Any] | None = None) -> Declared:
     """A flag with a value that may be repeated; a tuple."""
     return click.option(f"--{name}", cls=Flag, metavar=metavar, help=text, group=group, type=convert or click.STRING, multiple=True)
 
@@ -62,7 +62,7 @@ def _origin(param: click.Parameter | None) -> str:
     return param.spelled if isinstance(param, Flag) else "the argument"
 
 
-class Whole(click.ParamType):
+class Whole(click.ParamType[int]):
     """A whole number between two bounds."""
 
     name = "number"
@@ -82,7 +82,7 @@ class Whole(click.ParamType):
         return int(text)
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """Seconds, written `90`, `90s`, `40m`, `2h`; infinity for the bare flag."""
 
     name = "duration"
@@ -95,7 +95,7 @@ class Duration(click.ParamType):
         return float("inf") if value == FOREVER else parse_duration(str(value), origin=_origin(param))
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[str]):
     """USD."""
 
     name = "amount"
@@ -109,7 +109,7 @@ class Amount(click.ParamType):
         return str(value)
 
 
-class Pair(click.ParamType):
+class Pair(click.ParamType[tuple[str, str]]):
     """`KEY=VALUE`; neither side is empty."""
 
     name = "pair"
@@ -127,7 +127,7 @@ class Pair(click.ParamType):
         return key, rest
 
 
-class OneOf(click.ParamType):
+class OneOf(click.ParamType[str]):
     """One of a few words."""
 
     name = "word"

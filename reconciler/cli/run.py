@@ -11,6 +11,8 @@ from reconciler.cli.spelling import Known, near_names, spell, unknown
 from reconciler.errors import Usage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler.cli.command import Command
     from reconciler.commands.context import Context
     from reconciler.commands.streams import Output
@@ -22,6 +24,18 @@ GLOBAL_FLAGS = {
     "h": Known("help", "true", is_switch=True),
     "version": Known("version", "true", is_switch=True),
 }
+
+
+GLOBAL_PARAMETERS = ("chdir", "no_color", "help", "version")
+
+
+class Process(NamedTuple):
+    """What this process was started with."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    out: Output
+    err: Output
 
 
 class Line(NamedTuple):
@@ -37,15 +51,14 @@ def run(words: Sequence[str], environment: Mapping[str, str] | None = None) -> i
     from reconciler.commands.streams import Output
 
     environment = os.environ if environment is None else environment
-    out, err = Output(sys.stdout, environment), Output(sys.stderr, environment)
-    arguments = list(words)
+    process = Process(tuple(words), environment, Output(sys.stdout, environment), Output(sys.stderr, environment))
     try:
-        code = _dispatch(arguments, environment, out, err)
+        code = _dispatch(process)
     except (Exception, KeyboardInterrupt) as error:
         from reconciler.cli.door import close
 
-        code = close(error, arguments=arguments, environment=environment, out=out, err=err)
-    return _finish(code, out, err)
+        code = close(error, arguments=process.arguments, environment=environment, out=process.out, err=process.err)
+    return _finish(code, process.out, process.err)
 
 
 def _finish(code: int, out: Output, err: Output) -> int:
@@ -57,25 +70,24 @@ def _finish(code: int, out: Output, err: Output) -> int:
     return code
 
 
-def _dispatch(arguments: list[str], environment: Mapping[str, str], out: Output, err: Output) -> int:
-    line = split(arguments)
+def _dispatch(process: Process) -> int:
+    line = split(process.arguments)
     if line.command is None:
-        return _front(line.front, out, err)
+        return _front(line.front, process.out, process.err)
     if line.command == "help":
-        return _help(line.words, out)
+        return _help(line.words, process.out)
     name = resolve_name(line.command)
     from reconciler.cli.table import load
 
     command = load(name)
-    flags, rest = _spelled(command, line, environment)
+    flags, rest = _spelled(command, line, process.environment)
     if "--help=true" in flags:
-        out.write(command.page())
+        process.out.write(command.page())
         return 0
     if "--version=true" in flags:
-        out.line(_version())
+        process.out.line(_version())
         return 0
-    values = command.values([*flags, "--", *rest])
-    return _call(command, values, environment, out, err, arguments)
+    return _call(command, command.values([*flags, "--", *rest]), process)
 
 
 def split(arguments: Sequence[str]) -> Line:
@@ -138,10 +150,9 @@ def resolve_name(word: str) -> str:
 def _spelled(command: Command, line: Line, environment: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Flags in the order of precedence, lowest first: variables, in front of the command, behind it. The last one counts."""
     from reconciler.cli.command import spelled
-    from reconciler.settings import argument_variables
 
     flags: list[str] = []
-    for variable in argument_variables(command.name or ""):
+    for variable in ("RECONCILER_CLI_ARGS", f"RECONCILER_CLI_ARGS_{command.name}"):
         words = _words_of(variable, environment)
         more, rest = spelled(command, words, origin=variable)
         if rest:
@@ -163,23 +174,23 @@ def _words_of(variable: str, environment: Mapping[str, str]) -> list[str]:
         raise Usage(f"{variable} cannot be split into words: {error}") from None
 
 
-def _call(command: Command, values: dict[str, Any], environment: Mapping[str, str], out: Output, err: Output, arguments: list[str]) -> int:
-    from reconciler.cli.table import COMMANDS
-    from reconciler.settings import unknown_variables
-
-    for sentence in unknown_variables(environment, list(COMMANDS)):
-        err.line(f"Warning: {sentence}")
-    context = _context(values, environment, out, err, arguments)
+def _call(command: Command, values: dict[str, Any], process: Process) -> int:
     assert command.callback is not None, "every command is declared with a function"
-    code = command.callback(context, **values)
-    assert isinstance(code, int)
+    if command.is_bare:
+        code = command.callback(process.out, **{k: v for k, v in values.items() if k not in GLOBAL_PARAMETERS})
+    else:
+        from reconciler.cli.table import COMMANDS
+        from reconciler.settings import unknown_variables
+
+        for sentence in unknown_variables(process.environment, list(COMMANDS)):
+            process.err.line(f"Warning: {sentence}")
+        code = command.callback(_context(values, process), **values)
+    assert isinstance(code, int), "a command returns its exit code"
     return code
 
 
-def _context(values: dict[str, Any], environment: Mapping[str, str], out: Output, err: Output, arguments: list[str]) -> Context:
+def _context(values: dict[str, Any], process: Process) -> Context:
     """The context; what belongs to it is taken out of `values`."""
-    from pathlib import Path
-
     from reconciler.commands.context import Context
     from reconciler.commands.variables import read_variables
     from reconciler.settings import Flags, resolve
@@ -188,18 +199,20 @@ def _context(values: dict[str, Any], environment: Mapping[str, str], out: Output
     no_color = values.pop("no_color")
     del values["help"], values["version"]
     root = _enter(folder)
-    variables = read_variables(Path(root), values.pop("var", ()), values.pop("var_file", ()))
+    variables = read_variables(root, values.pop("var", ()), values.pop("var_file", ()))
     flags = Flags(values.pop("environment", None), values.get("endpoint"), values.get("max_cost"), no_color, variables)
-    return Context(Path(root), resolve(flags, environment), environment, out, err, arguments=tuple(arguments))
+    return Context(root, resolve(flags, process.environment), process.environment, process.out, process.err, arguments=process.arguments)
 
 
-def _enter(folder: str | None) -> str:
+def _enter(folder: str | None) -> Path:
+    from pathlib import Path
+
     from reconciler.text import safe
 
     try:
         if folder is not None:
             os.chdir(folder)
-        return os.getcwd()
+        return Path.cwd()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a folder"
         what = f"-chdir={safe(folder, limit=200)}" if folder is not None else "the current folder"

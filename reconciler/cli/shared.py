@@ -42,5 +42,7 @@ emulate_flag = switch("emulate", "Use the built-in emulator: no key, no cost, no
 endpoint_flag = value_flag("endpoint", "URL", "The API's address: https, or http to loopback.", group=API)
 api = together(endpoint_flag, emulate_flag)
 wait_flag = value_flag("wait", "DURATION", "Poll until all jobs are settled, or for at most 90s, 40m, 2h.", group=RUNNING, convert=Duration(), bare=FOREVER)
-lock_timeout_flag = value_flag("lock-timeout", "DURATION", "Wait so long for another process to finish; default: not at all.", group=RUNNING, convert=Duration())
+lock_timeout_flag = value_flag(
+    "lock-timeout", "DURATION", "Wait so long for another process to finish; default: not at all.", group=RUNNING, convert=Duration()
+)
 poll_parallelism_flag = value_flag("poll-parallelism", "N", "Polls at the same time.", group=RUNNING, convert=Whole(1, 256))

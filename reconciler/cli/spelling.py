@@ -73,7 +73,9 @@ def _next(queue: list[str], known: Mapping[str, Known], *, shown: str) -> str:
         raise Usage(f"{shown} needs a value", hint=f"write {shown.rpartition(' ')[2]}=VALUE")
     value = queue.pop()
     if value.startswith("-") and value.lstrip("-").partition("=")[0] in known:
-        raise Usage(f"{shown} needs a value, and the next word is the flag -{value.lstrip('-').partition('=')[0]}", hint=f"write {shown.rpartition(' ')[2]}=VALUE")
+        raise Usage(
+            f"{shown} needs a value, and the next word is the flag -{value.lstrip('-').partition('=')[0]}", hint=f"write {shown.rpartition(' ')[2]}=VALUE"
+        )
     return value
 
 

@@ -73,14 +73,18 @@ def front_page() -> str:
         with formatter.section(group):
             formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items() if entry.group == group])
     with formatter.section("Everywhere"):
-        formatter.write_dl([
-            ("-chdir=DIR", "Work in this folder"),
-            ("-no-color", "Never write colour"),
-            ("-help", "This page, or that of a command: reconciler plan -help"),
-            ("-version", "The version"),
-        ])
+        formatter.write_dl(
+            [
+                ("-chdir=DIR", "Work in this folder"),
+                ("-no-color", "Never write colour"),
+                ("-help", "This page, or that of a command: reconciler plan -help"),
+                ("-version", "The version"),
+            ]
+        )
     formatter.write_paragraph()
-    formatter.write_text("Exit codes: 0 done, 1 error, 2 changes (-detailed-exitcode), 4 refused, 5 plan changed, 6 locked, 7 in doubt, 8 job failed, 9 wait over, 10 declined, 64 usage.")
+    formatter.write_text(
+        "Exit codes: 0 done, 1 error, 2 changes (-detailed-exitcode), 4 refused, 5 plan changed, 6 locked, 7 in doubt, 8 job failed, 9 wait over, 10 declined, 64 usage."
+    )
     return formatter.getvalue()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.command import declare
-from reconciler.cli.flag import OneOf, Whole, value_flag
+from reconciler.cli.flag import OneOf
 from reconciler.cli.shared import json_flag, together
 
 SCHEMAS = ("manifest", "project", "plan", "events")
@@ -15,13 +15,13 @@ SHELLS = ("bash", "zsh", "fish")
 PROTOCOLS = ("g1", "g2", "both")
 
 
-@declare("schema")
+@declare("schema", bare=True)
 @click.argument("kind", type=OneOf(*SCHEMAS), metavar="|".join(SCHEMAS))
-def schema(context: Any, *, kind: str) -> int:
+def schema(out: Any, *, kind: str) -> int:
     """JSON Schema of manifests, the project file, plans or events."""
     from reconciler.commands import schema as command
 
-    return command.run(context, kind=kind)
+    return command.run(out, kind=kind)
 
 
 @declare("doctor", epilog="Sends nothing and shows no key. Exit 1 when something must be done.")
@@ -33,20 +33,20 @@ def doctor(context: Any, *, json: bool) -> int:
     return command.run(context, json=json)
 
 
-@declare("completion", epilog="bash: source <(reconciler completion bash)")
+@declare("completion", epilog="bash: source <(reconciler completion bash)", bare=True)
 @click.argument("shell", type=OneOf(*SHELLS), metavar="|".join(SHELLS))
-def completion(context: Any, *, shell: str) -> int:
+def completion(out: Any, *, shell: str) -> int:
     """A completion script for a shell."""
     from reconciler.cli.table import words_of_commands
     from reconciler.commands import completion as command
 
-    return command.run(context, shell=shell, words=words_of_commands())
+    return command.run(out, shell=shell, words=words_of_commands())
 
 
-@declare("version")
+@declare("version", bare=True)
 @together(json_flag)
-def version(context: Any, *, json: bool) -> int:
+def version(out: Any, *, json: bool) -> int:
     """Versions of the program and what it stands on."""
     from reconciler.commands import version as command
 
-    return command.run(context, json=json)
+    return command.run(out, json=json)

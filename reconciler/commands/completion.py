@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reconciler.commands.context import Context
+from reconciler.commands.streams import Output
 
 _BASH = """# reconciler completion for bash: source <(reconciler completion bash)
 _reconciler() {{
@@ -44,17 +44,17 @@ compdef _reconciler reconciler
 """
 
 
-def run(context: Context, *, shell: str, words: Mapping[str, Sequence[str]]) -> int:
+def run(output: Output, *, shell: str, words: Mapping[str, Sequence[str]]) -> int:
     """Print the script. `words` has each command's flags, as they are typed."""
     match shell:
         case "bash":
             cases = "\n".join(f'    {command}) words="{" ".join(flags)}" ;;' for command, flags in words.items())
-            context.out.write(_BASH.format(cases=cases, commands=" ".join(words)))
+            output.write(_BASH.format(cases=cases, commands=" ".join(words)))
         case "zsh":
             cases = "\n".join(f"    {command}) words_here=({' '.join(flags)}) ;;" for command, flags in words.items())
-            context.out.write(_ZSH.format(cases=cases, commands=" ".join(words)))
+            output.write(_ZSH.format(cases=cases, commands=" ".join(words)))
         case _:
-            context.out.write(_fish(words))
+            output.write(_fish(words))
     return 0
 
 

@@ -5,6 +5,8 @@ Rooms are imported inside the functions: a command pays only for what it opens.
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,15 +15,19 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands.clock import SystemClock
 from reconciler.commands.streams import Output
-from reconciler.ports import Clock
+from reconciler.errors import Usage
+from reconciler.model import DEFAULT_ENVIRONMENT
+from reconciler.ports import Clock, Owner
 from reconciler.settings import Provenance, Settings, provenance
+from reconciler.text import nearest, safe
 
 if TYPE_CHECKING:
-    from reconciler.ports import Journal, Store
     from reconciler.project import Project
+    from reconciler.store.sqlite import SqliteStore
 
 JOURNAL_FILE = "purchases.jsonl"
 EMULATOR_FILE = "emulator.db"
+EMULATED = "emulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,12 @@ class Context:
         return reads and self.err.is_terminal and self.settings.prompts.value
 
     @property
+    def owner(self) -> Owner:
+        """This process as the holder of the lock. Values of flags stay out: they may be long, or secret by mistake."""
+        words = [word.partition("=")[0] for word in self.arguments[:1]]
+        return Owner(os.getpid(), socket.gethostname(), self.provenance.actor, " ".join(words), self.clock.now())
+
+    @property
     def provenance(self) -> Provenance:
         """Who runs this, at which commit, in which CI run: for the ledger."""
         return provenance(self.environment)
@@ -57,23 +69,40 @@ def project_settings(context: Context, project: Project) -> Settings:
     return context.settings.with_project(endpoint=project.endpoint, state_path=project.state_path)
 
 
+def planned_endpoint(context: Context, project: Project, *, emulate: bool) -> str:
+    """What a plan notes as its endpoint, and what apply must therefore compare: `emulated`, or the endpoint's address."""
+    return EMULATED if emulate else project_settings(context, project).endpoint.value
+
+
+def environment_name(context: Context, project: Project) -> str:
+    """The environment to work on. Raises Usage for one that the project does not declare."""
+    chosen = context.settings.environment
+    if chosen.value is None or (chosen.value == DEFAULT_ENVIRONMENT and not project.environments):
+        return DEFAULT_ENVIRONMENT
+    if chosen.value in project.environments:
+        return chosen.value
+    declared = sorted(project.environments)
+    near = nearest(chosen.value, declared, most=1)
+    hint = f"did you mean {near[0]}?" if near else f"declared are {', '.join(declared[:10])}" if declared else "reconciler.yaml declares no `environments:`"
+    raise Usage(f"{chosen.origin}={safe(chosen.value, limit=80)}: there is no such environment", hint=hint)
+
+
 def state_file(context: Context, project: Project) -> Path:
     """Where the state is. Its folder also holds the journal, the lock and the emulator's books."""
     return context.root / project_settings(context, project).state_path.value
 
 
-def open_journal(context: Context, project: Project) -> Journal:
-    """The journal; nothing is read or written yet. Raises Invalid for a backend that does not exist."""
-    from reconciler.journal.file import FileJournal
-
-    return FileJournal(state_file(context, project).with_name(JOURNAL_FILE))
+def journal_file(context: Context, project: Project) -> Path:
+    """Where the journal is: beside the state."""
+    return state_file(context, project).with_name(JOURNAL_FILE)
 
 
-def open_store(context: Context, project: Project) -> Store:
+def open_store(context: Context, project: Project) -> SqliteStore:
     """The store over the journal; nothing is read or written yet."""
+    from reconciler.journal.file import FileJournal
     from reconciler.store.sqlite import SqliteStore
 
-    return SqliteStore(state_file(context, project), open_journal(context, project), lineage=project.lineage, now=context.clock.now)
+    return SqliteStore(state_file(context, project), FileJournal(journal_file(context, project)), lineage=project.lineage, now=context.clock.now)
 
 
 def open_project(context: Context) -> Project:

@@ -7,11 +7,8 @@ failures are remembered and reported at the end.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from typing import TextIO
-
-from reconciler.text import ascii_only
 
 WIDTH_WITHOUT_TERMINAL = 100
 NARROWEST, WIDEST = 40, 240
@@ -49,7 +46,7 @@ class Output:
         try:
             found = os.get_terminal_size(self._stream.fileno()).columns
         except (OSError, ValueError):
-            found = shutil.get_terminal_size((WIDTH_WITHOUT_TERMINAL, 24)).columns
+            found = WIDTH_WITHOUT_TERMINAL
         return min(max(found or WIDTH_WITHOUT_TERMINAL, NARROWEST), WIDEST)
 
     @property
@@ -62,15 +59,21 @@ class Output:
         if self._stream is None:
             return
         try:
-            self._stream.write(text if self.is_utf8 else ascii_only(text))
-        except UnicodeEncodeError:
-            self._stream.write(ascii_only(text))
+            self._stream.write(self._encodable(text))
         except (OSError, ValueError) as error:
             self._give_up(error)
 
     def line(self, text: str = "") -> None:
         """Write `text` and a line break."""
         self.write(text + "\n")
+
+    def _encodable(self, text: str) -> str:
+        """`text` as this stream can carry it; a lone surrogate, which no encoding carries, is escaped."""
+        if self.is_utf8:
+            return text.encode("utf-8", "backslashreplace").decode("utf-8")
+        from reconciler.text import ascii_only
+
+        return ascii_only(text)
 
     def flush(self) -> None:
         """Bring everything out; afterwards the interpreter's own flush has nothing left to fail on."""

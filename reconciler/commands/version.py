@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 from reconciler import __version__
-from reconciler.commands.context import Context
+from reconciler.commands.streams import Output
 
 
-
-
-def run(context: Context, *, json: bool) -> int:
+def run(output: Output, *, json: bool) -> int:
     """Print the versions."""
-    import platform
     import sqlite3
 
-    python, sqlite = platform.python_version(), sqlite3.sqlite_version
+    python, sqlite = ".".join(map(str, sys.version_info[:3])), sqlite3.sqlite_version
     if not json:
-        context.out.line(f"reconciler {__version__}\nPython {python}, SQLite {sqlite}, {platform.system()} {platform.machine()}")
+        output.line(f"reconciler {__version__}\nPython {python}, SQLite {sqlite}, {sys.platform}")
         return 0
-    from reconciler.commands.document import FORMAT_VERSION, write_document
+    from reconciler.reports.document import FORMAT_VERSION, json_text
 
-    write_document(context.out, {"format_version": FORMAT_VERSION, "version": __version__, "python": python, "sqlite": sqlite, "platform": platform.system().lower()})
+    output.write(json_text({"format_version": FORMAT_VERSION, "version": __version__, "python": python, "sqlite": sqlite, "platform": sys.platform}))
     return 0

@@ -1,0 +1,84 @@
+"""`plan`: what would happen and what it costs. Reads files only: no network, no key, no lock, no write but of what was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
+from reconciler.commands.options import PlanOptions
+from reconciler.commands.problems import show_notes
+from reconciler.commands.reports import check_reports, write_file, write_reports
+from reconciler.commands.style import style
+from reconciler.diagnostics import in_order
+from reconciler.errors import Refused
+from reconciler.plan.action import Action, Reason
+from reconciler.plan.change import Plan
+from reconciler.plan.make import Request, make_plan
+from reconciler.state import State
+
+CHANGES = 2
+NO_CHANGE = (Action.UNCHANGED, Action.WAIT)
+
+
+def run(context: Context, options: PlanOptions) -> int:
+    """Print the plan, save it where asked for. 0; 4 when it is refused; 2 for changes with `-detailed-exitcode`."""
+    check_reports(options.reports)
+    plan, state = planned(context, options)
+    if options.out is not None:
+        save(context.root / options.out, plan)
+    if options.json:
+        from reconciler.plan.document import plan_document
+        from reconciler.reports.document import json_text
+
+        context.out.write(json_text(plan_document(plan)))
+    else:
+        show_notes(context, state)
+        context.out.write(text_of(context, plan, state))
+        if options.out is not None:
+            context.out.line(f"\nSaved. `reconciler apply {options.out}` carries out exactly this." if plan.applyable else "\nSaved.")
+    failed = write_reports(context, plan, options.reports)
+    return exit_code(plan, detailed=options.detailed_exitcode) or failed
+
+
+def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
+    """The plan of this project as it is, and the state it was made from. Raises Invalid, StateProblem, Usage."""
+    project = open_project(context)
+    environment_name(context, project)
+    catalog, warnings = load_catalog(context, project)
+    state = open_store(context, project).view()
+    request = Request(options.targets, options.excludes, options.selectors, options.replaces)
+    endpoint = planned_endpoint(context, project, emulate=options.emulate)
+    plan = make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=context.clock.now(), endpoint=endpoint)
+    found = [*plan.diagnostics, *warnings]
+    if options.compact_warnings:
+        found = [replace(d, source_line=None) for d in found]
+    return replace(plan, diagnostics=tuple(in_order(found))), state
+
+
+def text_of(context: Context, plan: Plan, state: State) -> str:
+    """The plan for people."""
+    from reconciler.reports.terminal import plan_text
+
+    polls = [job.polled_at for job in state.jobs.values() if job.polled_at is not None]
+    return plan_text(plan, style(context), last_refresh=max(polls, default=None), now=context.clock.now())
+
+
+def save(path: Path, plan: Plan) -> None:
+    """Write the plan as a file that `apply` takes, whole or not at all."""
+    from reconciler.plan.document import plan_document
+    from reconciler.reports.document import json_text
+
+    write_file(path, json_text(plan_document(plan)))
+
+
+def exit_code(plan: Plan, *, detailed: bool) -> int:
+    """A refused plan is 4 whatever was asked for; changes are 2 only where that was asked for."""
+    if not plan.applyable:
+        return Refused.exit_code
+    return CHANGES if detailed and has_changes(plan) else 0
+
+
+def has_changes(plan: Plan) -> bool:
+    """Whether somebody must look: anything but unchanged, waiting, and models that are suspended on purpose."""
+    return any(c.action not in NO_CHANGE and not (c.action is Action.HELD and c.reason is Reason.SUSPENDED) for c in plan.changes)
