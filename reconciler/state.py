@@ -250,8 +250,7 @@ def _resolution(books: Books, fact: Fact) -> None:
     _keep_attempt(books, ended)
     if status is Sent.ACCEPTED:
         _job_of(books, ended, data.get("poll_url"))
-    else:
-        _supersede(books, ended.consents, superseded=False)
+    _supersede(books, ended.consents, superseded=status is Sent.ACCEPTED)
 
 
 def _settled(books: Books, fact: Fact) -> None:

@@ -36,6 +36,7 @@ class FileJournal:
         self._hash = hashlib.sha256()
         self._length = -1
         self._descriptor = -1
+        self._reserved_until = -1
         self._torn = b""
 
     def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
@@ -71,26 +72,24 @@ class FileJournal:
         return Head((lines[-1].fact.hash,) if lines else head.hashes, self._length, hasher.hexdigest()), [line.fact for line in lines]
 
     def reserve(self, count: int) -> None:
-        """Reserve `count` bytes behind the end without changing the file's size, where the file system can.
-
-        Raises StateProblem when the disk has no room for them.
-        """
-        if not sys.platform.startswith("linux"):
+        """See `ports.Journal.reserve`. The file's size stays; raises StateProblem when the disk has no room."""
+        if not sys.platform.startswith("linux") or self._length + count <= self._reserved_until:
             return
         with self._problems():
             descriptor = self._held_open()
             size = os.fstat(descriptor).st_size
             libc = ctypes.CDLL(None, use_errno=True)
-            if libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_int64(size), ctypes.c_int64(count)) != 0:
+            if libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_int64(size), ctypes.c_int64(4 * count)) != 0:
                 code = ctypes.get_errno()
                 if code in _NO_ROOM:
-                    raise StateProblem(f"no room for the journal's next {count} bytes: {os.strerror(code)}; nothing was sent")
+                    raise StateProblem(f"no room for the journal's next {4 * count} bytes: {os.strerror(code)}; nothing was sent")
+            self._reserved_until = size + 4 * count
 
     def close(self) -> None:
         """Let go of the file. It is opened again when needed."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = -1
+            self._descriptor = self._reserved_until = -1
 
     def has_unfinished(self) -> bool:
         """See `ports.Journal.has_unfinished`."""

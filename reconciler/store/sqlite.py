@@ -18,8 +18,6 @@ from reconciler.store.lock import locked
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
 from reconciler.store.writer import SqliteWriter, write_book, write_waiting
 
-RESERVED_BYTES = 1 << 20
-"""Room kept for outcomes in the journal, more than all answers in flight can need."""
 INTERRUPTED = "the process that sent it ended before an answer was recorded"
 
 
@@ -50,7 +48,6 @@ class SqliteStore:
         with locked(self.lock_path, owner, wait_seconds=wait_seconds):
             writer, connection = self._opened()
             try:
-                writer.reserve(RESERVED_BYTES)
                 yield writer
             finally:
                 self._journal.close()

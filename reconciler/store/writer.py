@@ -21,6 +21,9 @@ from reconciler.ports import Head, Journal
 from reconciler.state import Books, State, fold, written
 from reconciler.store.rows import ATTEMPTS, BINDINGS, JOBS, Row, Table, checksum
 
+RESERVED_BYTES = 256 << 10
+"""Room kept in the journal for the outcomes of all purchases in flight, far more than they can need."""
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -100,10 +103,6 @@ class SqliteWriter:
         self._books.absorb(layer)
         self._sums = sums
 
-    def reserve(self, count: int) -> None:
-        """See `ports.Journal.reserve`."""
-        self._journal.reserve(count)
-
     def _submit(self, entry: _Entry) -> None:
         if not entry.drafts:
             return
@@ -141,6 +140,8 @@ class SqliteWriter:
             self._connection.execute("ROLLBACK")
             return
         try:
+            if any(draft.kind is Kind.INTENT for draft in drafts):
+                self._journal.reserve(RESERVED_BYTES)
             head, _ = self._journal.append(drafts, self._head)
         except StateProblem:
             self._journal_broken = True

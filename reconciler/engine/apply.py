@@ -1,0 +1,222 @@
+"""Carry out a plan: declared ends of doubts, take-overs, purchases, then everything that is free. It decides nothing.
+
+`Apply.run` yields events, each after its fact is durable; whoever prints them can break without touching money.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from reconciler.engine.allowance import Allowance, limits_of
+from reconciler.engine.doubt import TakeOver, accept, ask, job_of_attempt, job_of_take_over, refuse_known, take_over, write_off
+from reconciler.engine.origin import Origin
+from reconciler.engine.purchase import Bought, Buyer, Order
+from reconciler.engine.shopping import Message, Shopping
+from reconciler.engine.stop import Stop
+from reconciler.errors import ReconcilerError
+from reconciler.event import Event
+from reconciler.fact import Draft, binding
+from reconciler.model import Catalog
+from reconciler.money import ZERO, Money
+from reconciler.plan.action import Action
+from reconciler.plan.change import Change, Plan
+from reconciler.policy import Policy
+from reconciler.ports import Clock, TrainerApi, Writer
+from reconciler.text import money_text
+from reconciler.verdict import Accepted, InDoubt
+
+
+@dataclass(slots=True)
+class Totals:
+    """What an apply came to. Amounts in USD; `problems` are errors of single models."""
+
+    counts: dict[Action, int] = field(default_factory=dict)
+    bought: list[Bought] = field(default_factory=list)
+    in_doubt: list[Bought] = field(default_factory=list)
+    rejected: list[Bought] = field(default_factory=list)
+    not_bought: list[Change] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    halted: str = ""
+    refused_by_budget: bool = False
+
+    def count(self, action: Action) -> None:
+        """One more of that action was carried out."""
+        self.counts[action] = self.counts.get(action, 0) + 1
+
+
+@dataclass(slots=True)
+class Apply:
+    """One apply. `ceiling` is the most it may spend in all (USD)."""
+
+    plan: Plan
+    catalog: Catalog
+    policy: Policy
+    writer: Writer
+    api: TrainerApi
+    clock: Clock
+    origin: Origin
+    stop: Stop
+    parallelism: int = 4
+    ceiling: Money | None = None
+    canary: int | None = None
+    is_paused: Callable[[], str | None] = lambda: None
+    totals: Totals = field(default_factory=Totals)
+
+    def run(self) -> Iterator[Event]:
+        """Everything the plan holds. Raises StateProblem when something could not be written down."""
+        yield from self._resolutions()
+        yield from self._adoptions()
+        yield from self._purchases()
+        yield from self._free()
+
+    def _of(self, *actions: Action) -> list[Change]:
+        return [c for c in self.plan.changes if c.action in actions]
+
+    def _resolutions(self) -> Iterator[Event]:
+        for change in self._of(Action.IN_DOUBT):
+            act = change.resolution
+            if act is None or change.attempt is None or self.stop.is_requested:
+                continue
+            attempt = self.writer.attempt(change.attempt)
+            try:
+                if act.request_id is None:
+                    write_off(self.writer, self.clock, attempt, reason=act.reason, actor=self.origin.actor)
+                    text = f"written off: {act.reason}"
+                else:
+                    refuse_known(self.writer.state(), act.request_id)
+                    ask(self.api, job_of_attempt(attempt, act.request_id))
+                    metadata = change.metadata if change.model is not None else {}
+                    accept(self.writer, self.clock, attempt, act.request_id, reason=act.reason, actor=self.origin.actor, metadata=metadata)
+                    text = f"resolved: it was bought as {act.request_id}"
+            except ReconcilerError as problem:
+                yield self._problem(change.name, problem)
+                continue
+            yield Event("diagnostic", self.clock.now(), text, change.name, "info", {"severity": "info", "code": "resolved", "summary": text})
+
+    def _adoptions(self) -> Iterator[Event]:
+        for change in self._of(Action.ADOPT):
+            if self.stop.is_requested or change.request_id is None:
+                continue
+            act = TakeOver(
+                self.plan.environment,
+                change.name,
+                change.request_id,
+                change.note,
+                change.model,
+                trainer=next(iter(self.catalog.trainers)),
+                metadata=change.metadata,
+                previous_name=change.previous_name,
+            )
+            try:
+                refuse_known(self.writer.state(), act.request_id)
+                job = job_of_take_over(act, self.origin, self.clock.now())
+                ask(self.api, job)
+                self.writer.record(take_over(self.clock, act, job, actor=self.origin.actor))
+            except ReconcilerError as problem:
+                yield self._problem(change.name, problem)
+                continue
+            self.totals.count(Action.ADOPT)
+            yield self._done(change, job.id)
+
+    def _purchases(self) -> Iterator[Event]:
+        orders = [self._order(change) for change in self._of(Action.TRAIN, Action.RETRAIN)]
+        messages: queue.Queue[Message] = queue.Queue()
+        buyer = Buyer(self.writer, self.api, self.clock, self.origin, self.stop, messages.put)
+        shopping = Shopping(
+            buy=buyer.buy,
+            allowance=Allowance(limits_of(self.plan.budgets, ceiling=self.ceiling)),
+            stop=self.stop,
+            messages=messages,
+            parallelism=self.parallelism,
+            stop_after_failures=self.policy.guards.stop_after_failures,
+            canary=self.canary,
+            is_paused=self.is_paused,
+        )
+        progress = _Progress(len(orders), sum((o.change.cost for o in orders), ZERO))
+        for event in shopping.run(orders):
+            yield progress.with_count(event)
+        yield from self._account(shopping)
+
+    def _account(self, shopping: Shopping) -> Iterator[Event]:
+        totals = self.totals
+        for bought in shopping.done:
+            match bought.verdict:
+                case Accepted():
+                    totals.bought.append(bought)
+                    totals.count(bought.order.change.action)
+                case InDoubt():
+                    totals.in_doubt.append(bought)
+                case verdict:
+                    totals.rejected.append(bought)
+                    totals.problems.append(f"{bought.order.change.name}: {verdict.message}")
+        totals.not_bought = [o.change for o in shopping.left]
+        totals.halted, totals.refused_by_budget = shopping.halted, shopping.refused_by_budget
+        for order, error in shopping.errors:
+            yield self._problem(order.change.name, error)
+        if shopping.halted and shopping.left:
+            left = money_text(sum((c.cost for c in totals.not_bought), ZERO))
+            data = {"limit": shopping.halted.partition(":")[0], "message": shopping.halted, "not_bought": len(totals.not_bought), "not_bought_amount": left}
+            yield Event("budget", self.clock.now(), shopping.halted, None, "warn", data)
+
+    def _order(self, change: Change) -> Order:
+        assert change.model is not None, "only declared models are bought"
+        return Order(change, change.model, self.catalog.trainers[change.model.spec.trainer], self.plan.environment)
+
+    def _free(self) -> Iterator[Event]:
+        """Reuse, move, update and forget cost nothing: one transaction. What shares a purchase waits for its job."""
+        bought = {b.order.change.name: b.job for b in self.totals.bought}
+        facts: list[Draft] = []
+        said: list[tuple[Change, str | None]] = []
+        for change in self._of(Action.REUSE, Action.MOVE, Action.UPDATE, Action.FORGET):
+            job = bought.get(change.shares) if change.shares is not None else change.job
+            if job is None:
+                self.totals.not_bought += [change] if change.action is Action.REUSE else []
+                continue
+            facts += self._bindings(change, job)
+            said.append((change, job))
+        self.writer.record(facts)
+        for change, job in said:
+            self.totals.count(change.action)
+            yield self._done(change, job)
+
+    def _bindings(self, change: Change, job: str) -> list[Draft]:
+        now, environment, reason = self.clock.now(), self.plan.environment, change.action.value
+        if change.action is Action.FORGET:
+            return [binding(now, environment=environment, name=change.name, job=None, metadata={}, reason=reason)]
+        assert change.model is not None, "only declared models are bound"
+        metadata = change.metadata if change.metadata is not None else change.model.metadata
+        facts = [binding(now, environment=environment, name=change.name, job=job, metadata=metadata, reason=reason)]
+        if change.previous_name is not None:
+            facts.append(binding(now, environment=environment, name=change.previous_name, job=None, metadata={}, reason=reason))
+        return facts
+
+    def _done(self, change: Change, job: str | None) -> Event:
+        data = {"action": change.action.value, "cost": money_text(ZERO), "reason": str(change.reason), "job": job}
+        return Event("planned_change", self.clock.now(), f"{change.action.word}: {change.reason}", change.name, "info", data)
+
+    def _problem(self, name: str, problem: ReconcilerError) -> Event:
+        self.totals.problems.append(f"{name}: {problem.message}")
+        data = {"severity": "error", "code": problem.failure_reason, "summary": problem.message, "detail": problem.hint}
+        return Event("diagnostic", self.clock.now(), problem.message, name, "error", data)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Counts purchases for the lines: how many of how many, how much of how much (USD)."""
+
+    of: int
+    due: Decimal
+    count: int = 0
+    spent: Decimal = ZERO
+
+    def with_count(self, event: Event) -> Event:
+        if event.type not in ("purchase_accepted", "purchase_in_doubt"):
+            return event
+        self.count += event.type == "purchase_accepted"
+        self.spent += Decimal(str(event.data["price"]))
+        more: dict[str, Any] = {"count": self.count, "of": self.of, "spent": money_text(self.spent), "due": money_text(self.due)}
+        return Event(event.type, event.at, event.message, event.name, event.level, {**event.data, **more})

@@ -1,0 +1,192 @@
+"""Polling: how far the bought jobs are. Never buys; an error of the way there never changes a phase."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.engine.pace import Pace, expected_seconds, learned_seconds_per_step
+from reconciler.engine.progress import Step, advance, seconds_between
+from reconciler.engine.stop import Stop
+from reconciler.event import Event
+from reconciler.fact import settled
+from reconciler.job import Artifact, Job, Phase
+from reconciler.ports import Clock, TrainerApi, Writer
+from reconciler.state import State
+from reconciler.text import money_text, redact
+from reconciler.verdict import Observation
+
+_TICK_SECONDS = 0.1
+_BATCH = 64
+SLOWEST_POLLS = 20
+"""A job that was lost is asked at the slowest rate."""
+
+
+@dataclass(slots=True)
+class Poller:
+    """Asks about jobs, several at once, and writes down what was seen. `parallelism` is the number of polls in flight."""
+
+    writer: Writer
+    api: TrainerApi
+    clock: Clock
+    stop: Stop
+    pace: Pace
+    parallelism: int = 8
+    settled: list[Job] = field(default_factory=list)
+    changed: int = 0
+    """How many phases moved."""
+    trouble: str = ""
+    """The last reason for no news, when a whole round brought none."""
+    refused: str = ""
+    """Why the API refuses all polls (a bad key): polling ends."""
+    _learned: float = 0.0
+    _warned: set[tuple[str, str]] = field(default_factory=set)
+
+    def learn(self, state: State) -> None:
+        """Expect what our own history shows."""
+        self._learned = learned_seconds_per_step(state.jobs.values())
+
+    def round(self, jobs: Sequence[Job]) -> Iterator[Event]:
+        """Ask about each job once."""
+        answers: queue.Queue[tuple[Job, Observation]] = queue.Queue()
+        todo = iter(jobs)
+        running = threading.Semaphore(0)
+        workers = min(self.parallelism, len(jobs))
+        for _ in range(workers):
+            threading.Thread(target=self._work, args=(todo, answers, running), daemon=True).start()
+        finished = news = 0
+        while finished < workers or not answers.empty():
+            batch = _gather(answers)
+            news += sum(not seen.trouble for _, seen in batch)
+            yield from self._digest(batch)
+            while running.acquire(blocking=False):
+                finished += 1
+        if jobs and news:
+            self.trouble = ""
+
+    def wait(self, jobs: Sequence[Job], *, seconds: float) -> Iterator[Event]:
+        """Ask until all are settled, the time is over, or the stop is requested. Follow with a look at what is pending."""
+        until = self.clock.monotonic() + seconds
+        due = [(self._next(job), job.id) for job in jobs]
+        heapq.heapify(due)
+        while due and not self.stop.is_requested and not self.refused:
+            now = self.clock.monotonic()
+            if now >= until:
+                return
+            if due[0][0] > now:
+                self.stop.wait(min(due[0][0], until, now + 0.5) - now)
+                yield Event("poll", self.clock.now(), "", None, "info", {"tick": True})
+                continue
+            ready: list[Job] = []
+            while due and due[0][0] <= now and len(ready) < _BATCH * 16:
+                ready.append(self.writer.job(heapq.heappop(due)[1]))
+            yield from self.round(ready)
+            for job in (self.writer.job(j.id) for j in ready):
+                if job.phase.is_pending:
+                    heapq.heappush(due, (self._next(job), job.id))
+
+    def _next(self, job: Job) -> float:
+        jitter = (sum(map(ord, job.id)) + job.polls * 31) % 97 / 97
+        polls = job.polls if job.phase.is_pending else SLOWEST_POLLS
+        return self.clock.monotonic() + self.pace.after(polls, self.expected(job) or 1000.0, jitter)
+
+    def expected(self, job: Job) -> float | None:
+        """Seconds from submission to the end, as far as can be told."""
+        return expected_seconds(job, self._learned or 1.27)
+
+    def _work(self, todo: Iterator[Job], answers: queue.Queue[tuple[Job, Observation]], running: threading.Semaphore) -> None:
+        try:
+            while not self.stop.is_requested and not self.refused:
+                with _TODO_LOCK:
+                    job = next(todo, None)
+                if job is None:
+                    return
+                answers.put((job, self._ask(job)))
+        finally:
+            running.release()
+
+    def _ask(self, job: Job) -> Observation:
+        try:
+            return self.api.observe(job)
+        except Exception as error:  # a poll is free: whatever goes wrong is no news
+            return Observation(trouble=f"the poll ended in {type(error).__name__}")
+
+    def _digest(self, batch: Sequence[tuple[Job, Observation]]) -> Iterator[Event]:
+        now = self.clock.now()
+        steps: list[tuple[Job, Observation, Step]] = []
+        for asked, seen in batch:
+            before = self.writer.job(asked.id)
+            steps.append((before, seen, advance(before, seen, now)))
+            if seen.trouble:
+                self.trouble = seen.trouble
+            if seen.stop:
+                self.refused = seen.stop
+        self._write(now, [step for _, _, step in steps])
+        for before, seen, step in steps:
+            self.changed += step.job.phase is not before.phase
+            yield from self._tell(now, seen, step)
+
+    def _write(self, now: str, steps: Sequence[Step]) -> None:
+        ended = [s.job for s in steps if s.is_settled]
+        self.writer.record([settled(now, j.id, j.phase, error=j.error, charged=j.charged, artifacts=_without_queries(j.artifacts)) for j in ended])
+        self.writer.observe([s.job for s in steps])
+        self.settled += ended
+
+    def _tell(self, now: str, seen: Observation, step: Step) -> Iterator[Event]:
+        job = step.job
+        for warning in step.warnings:
+            if (job.id, warning) not in self._warned:
+                self._warned.add((job.id, warning))
+                yield Event("diagnostic", now, warning, job.name, "warn", {"severity": "warning", "code": "poll", "summary": warning, "job": job.id})
+        data: dict[str, Any] = {"job": job.id, "phase": str(job.phase), "request_id": job.request_id}
+        if step.is_settled:
+            size = sum(a.size_bytes or 0 for a in job.artifacts) or None
+            files = [{"role": a.role, "url": redact(a.url)} for a in job.artifacts]
+            data |= {"artifacts": files, "size_bytes": size, "error": job.error, "price": money_text(job.price)}
+            text = f"{job.phase}{': ' + job.error if job.error else ''}"
+            yield Event("job_settled", now, text, job.name, "info" if job.phase is Phase.SUCCEEDED else "error", data)
+            return
+        data |= {"elapsed_seconds": seconds_between(job.submitted_at, now), "expected_seconds": self.expected(job)}
+        if seen.trouble:
+            data["trouble"] = seen.trouble
+        yield Event("poll", now, f"{job.phase}{'; no news: ' + seen.trouble if seen.trouble else ''}", job.name, "info", data)
+
+
+_TODO_LOCK = threading.Lock()
+
+
+def _gather(answers: queue.Queue[tuple[Job, Observation]]) -> list[tuple[Job, Observation]]:
+    """What has come in, at most a batch, after waiting a moment for the first."""
+    try:
+        batch = [answers.get(timeout=_TICK_SECONDS)]
+    except queue.Empty:
+        return []
+    for _ in itertools.repeat(None, _BATCH - 1):
+        try:
+            batch.append(answers.get_nowait())
+        except queue.Empty:
+            break
+    return batch
+
+
+def _without_queries(artifacts: Iterable[Artifact]) -> list[Artifact]:
+    """The journal may be committed: a signed URL stays in the state alone."""
+    return [replace(a, url=a.url.partition("?")[0]) for a in artifacts]
+
+
+def to_poll(state: State, names: Sequence[str] = (), *, environment: str = "") -> list[Job]:
+    """The jobs a refresh asks about: pending and lost ones; with names, those of the names whatever their phase."""
+    if names:
+        wanted = {b.job for b in state.bindings.values() if b.environment == environment and b.name in names}
+        wanted |= {j.id for j in state.jobs.values() if j.name in names and j.environment == environment and j.phase.is_pending}
+        return sorted((state.jobs[j] for j in wanted), key=_by_age)
+    return sorted((j for j in state.jobs.values() if j.phase.is_pending or j.phase is Phase.LOST), key=_by_age)
+
+
+def _by_age(job: Job) -> tuple[str, str]:
+    return job.submitted_at, job.id

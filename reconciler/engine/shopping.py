@@ -1,0 +1,138 @@
+"""All purchases of a plan: never more than `parallelism` in flight, every limit asked before each one.
+
+The main thread alone decides what is sent next; workers carry out one order each and report through a queue.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from reconciler.engine.allowance import Allowance
+from reconciler.engine.purchase import Bought, Order
+from reconciler.engine.stop import Stop
+from reconciler.errors import AlreadyOpen, ReconcilerError
+from reconciler.event import Event
+from reconciler.verdict import Accepted, InDoubt
+
+_TICK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An order that ended in an exception."""
+
+    order: Order
+    error: BaseException
+
+
+Message: TypeAlias = "Event | Bought | Failed"
+
+
+@dataclass(slots=True)
+class Shopping:
+    """The purchases of one apply and what came of them. `run` yields events until nothing is in flight any more."""
+
+    buy: Callable[[Order], Bought]
+    allowance: Allowance
+    stop: Stop
+    messages: queue.Queue[Message]
+    parallelism: int
+    stop_after_failures: int | None = None
+    canary: int | None = None
+    is_paused: Callable[[], str | None] = lambda: None
+    """Why purchases are paused, asked before every one."""
+    done: list[Bought] = field(default_factory=list)
+    left: list[Order] = field(default_factory=list)
+    """Orders that were not sent."""
+    errors: list[tuple[Order, ReconcilerError]] = field(default_factory=list)
+    halted: str = ""
+    """Why it ended before all orders were sent."""
+    refused_by_budget: bool = False
+    _in_flight: int = 0
+    _failures: int = 0
+    _bug: BaseException | None = None
+
+    def run(self, orders: Sequence[Order]) -> Iterator[Event]:
+        """Send the orders. Raises only for a bug, after everything in flight was awaited."""
+        waiting = deque(orders)
+        while waiting or self._in_flight:
+            self._start(waiting)
+            if not self._in_flight:
+                break
+            yield from self._next()
+        self.left += waiting
+        if self._bug is not None:
+            raise self._bug
+
+    def _start(self, waiting: deque[Order]) -> None:
+        while waiting and self._in_flight < self._width() and self._may_go_on():
+            refusal = self.allowance.take(waiting[0].change)
+            if refusal is not None:
+                self.halted, self.refused_by_budget = refusal, True
+                return
+            order = waiting.popleft()
+            self._in_flight += 1
+            threading.Thread(target=self._work, args=(order,), name=f"buy {order.change.name}", daemon=True).start()
+
+    def _width(self) -> int:
+        """The canary goes alone: until it is through, no more than its number is in flight."""
+        if self.canary is not None and len(self.done) < self.canary:
+            return max(0, min(self.parallelism, self.canary - len(self.done)))
+        return self.parallelism
+
+    def _may_go_on(self) -> bool:
+        if not self.halted and self.stop.is_requested:
+            self.halted = "stopped by a signal"
+        if not self.halted and (why := self.is_paused()) is not None:
+            self.halted = why
+        return not self.halted
+
+    def _work(self, order: Order) -> None:
+        try:
+            self.messages.put(self.buy(order))
+        except BaseException as error:  # it has to reach the main thread, whatever it is
+            self.messages.put(Failed(order, error))
+
+    def _next(self) -> Iterator[Event]:
+        try:
+            message = self.messages.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            return
+        if isinstance(message, Event):
+            yield message
+            return
+        self._in_flight -= 1
+        if isinstance(message, Failed):
+            self._failed(message)
+        else:
+            self._bought(message)
+
+    def _failed(self, message: Failed) -> None:
+        if not isinstance(message.error, ReconcilerError):
+            self._bug = self._bug or message.error
+            self.halted = self.halted or "a bug was met"
+            return
+        self.errors.append((message.order, message.error))
+        if not isinstance(message.error, AlreadyOpen):
+            self.halted = self.halted or message.error.message
+
+    def _bought(self, bought: Bought) -> None:
+        self.done.append(bought)
+        if not bought.spent:
+            self.allowance.give_back(bought.order.change)
+        if not isinstance(bought.verdict, Accepted):
+            self._failures += 1
+        if bought.stops_run:
+            self.halted = (
+                self.halted
+                or f"all further purchases would end the same way: {bought.verdict.message if not isinstance(bought.verdict, Accepted | InDoubt) else ''}"
+            )
+        if self.stop_after_failures is not None and self._failures >= self.stop_after_failures:
+            self.halted = self.halted or f"guards.stop_after_failures: {self._failures} purchases failed or are in doubt"
+        if self.canary is not None and len(self.done) == self.canary and self._failures:
+            self.halted = self.halted or f"-canary={self.canary}: not every one of the first purchases was accepted"
