@@ -217,7 +217,7 @@ class Service:
         fault = self.plan.pick(Call("artifact", arrival.call, asked.path, request_id, done))
         self.pause(mischief.seconds_before_accepting(fault))
         if answers.KEY_HEADER.lower() in asked.headers:
-            return Reply(answers.backend(400, text="the API key must not be sent to the host of the files"))
+            return _faulty(answers.backend(400, text="the API key must not be sent to the host of the files"), fault)
         refused = self._refused(asked, fault, submit=False)
         if refused is not None:
             return _faulty(refused, fault)

@@ -1,0 +1,1 @@
+"""The emulator: both protocols, its books, its faults, its files."""
