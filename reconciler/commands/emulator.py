@@ -9,22 +9,43 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from reconciler.errors import ApiProblem, Usage
+from reconciler.text import safe
 from reconciler.trainer import BUILT_IN, Trainer
 
 if TYPE_CHECKING:
+    from reconciler.emulator import service
     from reconciler.emulator.faults import Fault
-    from reconciler.emulator.service import Protocol
 
 PROTOCOLS = ("g1", "g2", "both")
 MAX_SPEED = 1e9
 MAX_FAULT_FILE_BYTES = 10 * 1024 * 1024
 
 
-def run(*, port: int, protocol: str, speed: float, ledger: Path | None, faults: Path | None, out: TextIO, trainers: Mapping[str, Trainer] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM, then return 0. The URL is the first line on `out`; how to use it goes to stderr.
+class Stream(Protocol):
+    """Where text goes: a stream of Python's, or a command's output."""
+
+    def write(self, text: str, /) -> object:
+        """Write `text`."""
+
+    def flush(self) -> object:
+        """Bring it out."""
+
+
+def run(
+    *,
+    port: int,
+    protocol: str,
+    speed: float,
+    ledger: Path | None,
+    faults: Path | None,
+    out: Stream,
+    err: Stream | None = None,
+    trainers: Mapping[str, Trainer] | None = None,
+) -> int:
+    """Serve until SIGINT or SIGTERM, then return 0. The URL is the first line on `out`; how to use it goes to `err` (stderr).
 
     Without `ledger` the books are thrown away at the end. Raises Usage, Invalid (the fault plan), ApiProblem (the port).
     """
@@ -35,13 +56,14 @@ def run(*, port: int, protocol: str, speed: float, ledger: Path | None, faults: 
     stopped = Event()
     with _ledger(ledger) as books, _signals(stopped):
         emulator = Emulator(
-            books=books, trainers=BUILT_IN if trainers is None else trainers, protocol=cast("Protocol", protocol), port=port, speed=speed, faults=plan
+            books=books, trainers=BUILT_IN if trainers is None else trainers, protocol=cast("service.Protocol", protocol), port=port, speed=speed, faults=plan
         )
         with emulator:
             out.write(emulator.url + "\n")
             out.flush()
-            sys.stderr.write(_usage(emulator.url, ledger))
-            sys.stderr.flush()
+            told = sys.stderr if err is None else err
+            told.write(_usage(emulator.url, ledger))
+            told.flush()
             stopped.wait()
     return 0
 
@@ -62,10 +84,10 @@ def _faults(path: Path) -> tuple[Fault, ...]:
         with path.open("rb") as file:
             data = file.read(MAX_FAULT_FILE_BYTES + 1)
         if len(data) > MAX_FAULT_FILE_BYTES:
-            raise ApiProblem(f"the fault plan {path} is larger than {MAX_FAULT_FILE_BYTES} bytes")
+            raise ApiProblem(f"the fault plan {safe(path)} is larger than {MAX_FAULT_FILE_BYTES} bytes")
         return parse_faults(data.decode("utf-8"), file=str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise ApiProblem(f"the fault plan {path} cannot be read: {error}") from None
+        raise ApiProblem(f"the fault plan {safe(path)} cannot be read: {safe(error)}") from None
 
 
 @contextlib.contextmanager
@@ -88,7 +110,7 @@ def _signals(stopped: Event) -> Iterator[None]:
 
 
 def _usage(url: str, ledger: Path | None) -> str:
-    books = f"in {ledger}" if ledger is not None else "thrown away at the end (-ledger PATH keeps them)"
+    books = f"in {safe(ledger)}" if ledger is not None else "thrown away at the end (-ledger PATH keeps them)"
     return f"""The trainer API, emulated: nothing is trained and nothing is charged. Ctrl-C stops it.
   use it     export RECONCILER_ENDPOINT={url} PIXAZO_API_KEY=emulated
   ledger     curl {url}/__admin/ledger     its books are {books}

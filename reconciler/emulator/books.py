@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 from reconciler.emulator.timeline import Stage, Timeline
 from reconciler.errors import StateProblem
+from reconciler.text import safe
 
 APPLICATION_ID = 0x4C4F5245
 MICROS = Decimal(1_000_000)
@@ -255,12 +256,12 @@ def _open(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise StateProblem(f"the emulator's books {path} cannot be opened: {error}", hint="give a path in a folder that can be written") from None
+        raise StateProblem(f"the emulator's books {safe(path)} cannot be opened: {safe(error)}", hint="give a path in a folder that can be written") from None
     try:
         _prepare(db, path)
     except sqlite3.Error as error:
         db.close()
-        raise StateProblem(f"{path} is not the ledger of an emulator: {error}", hint="give another path, or move that file away") from None
+        raise StateProblem(f"{safe(path)} is not the ledger of an emulator: {safe(error)}", hint="give another path, or move that file away") from None
     except BaseException:
         db.close()
         raise
@@ -273,7 +274,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         found = db.execute("PRAGMA application_id").fetchone()[0]
         tables = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         if found != APPLICATION_ID and (found or tables):
-            raise StateProblem(f"{path} is not the ledger of an emulator", hint="give another path, or move that file away")
+            raise StateProblem(f"{safe(path)} is not the ledger of an emulator", hint="give another path, or move that file away")
         if not tables:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             db.execute(_SCHEMA)

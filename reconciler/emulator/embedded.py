@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from reconciler.emulator.books import Books
 from reconciler.emulator.server import Emulator
-from reconciler.errors import ApiProblem
+from reconciler.errors import ApiProblem, StateProblem
+from reconciler.text import safe
 from reconciler.trainer import Trainer
 
 BOOKS_NAME = "emulator.db"
@@ -20,29 +22,30 @@ _PORT = "port"
 def embedded(state_folder: Path, trainers: Mapping[str, Trainer], *, speed: float = DEFAULT_SPEED) -> Iterator[str]:
     """Serve with the books `emulator.db` in `state_folder` and yield the URL.
 
-    The port of the last time is taken again when it is free, so that the URLs which an earlier command was told still
+    The port of the first time is taken again when it is free, so that the URLs which an earlier command was told still
     hold. `speed` is for jobs accepted from now on; a job keeps the course that it was accepted with.
     """
-    state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateProblem(f"there is no place for the emulator's books in {safe(state_folder)}: {safe(error)}") from None
     emulator = _started(state_folder / BOOKS_NAME, trainers, speed)
     try:
-        emulator.books.note(_PORT, emulator.url.rpartition(":")[2])
         yield emulator.url
     finally:
         emulator.stop()
 
 
 def _started(path: Path, trainers: Mapping[str, Trainer], speed: float) -> Emulator:
-    emulator = Emulator(books=path, trainers=trainers, speed=speed)
-    noted = emulator.books.noted(_PORT)
-    if noted is not None:
-        emulator.books.close()
-        emulator = Emulator(books=path, trainers=trainers, speed=speed, port=int(noted))
-        try:
-            emulator.start()
-        except ApiProblem:
-            emulator = Emulator(books=path, trainers=trainers, speed=speed)
-        else:
-            return emulator
-    emulator.start()
+    with closing(Books(path)) as books:
+        noted = int(books.noted(_PORT) or 0)
+    emulator = Emulator(books=path, trainers=trainers, speed=speed, port=noted)
+    try:
+        emulator.start()
+    except ApiProblem:
+        # Another command serves there, or a stranger took it; the books are the same on any port.
+        emulator = Emulator(books=path, trainers=trainers, speed=speed)
+        emulator.start()
+    if not noted:
+        emulator.books.note(_PORT, emulator.url.rpartition(":")[2])
     return emulator

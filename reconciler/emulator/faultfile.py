@@ -14,6 +14,7 @@ from reconciler.text import nearest, safe
 
 MAX_FAULTS = 1000
 MAX_NUMBER = 1e9
+MAX_BYTES = 2**28
 _CODE = "fault_plan"
 _WHEN = ("call", "body", "probability", "seed")
 
@@ -95,6 +96,8 @@ def _check_settings(settings: Mapping[str, Any], kind: Kind, where: str, problem
             problems.append(f"{where}: `{key}` holds characters that a header cannot")
         elif key == "status" and not (_whole(value) and 200 <= value <= 599):
             problems.append(f"{where}: `status` is not a whole number from 200 to 599")
+        elif key == "bytes" and value > MAX_BYTES:
+            problems.append(f"{where}: `bytes` is more than {MAX_BYTES}")
         elif key == "shape" and value not in ("gateway", "backend"):
             problems.append(f"{where}: `shape` is not gateway or backend")
 

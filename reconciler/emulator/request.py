@@ -13,6 +13,8 @@ from reconciler.text import safe
 from reconciler.trainer import Parameter, Trainer
 
 TOLD_CHARACTERS = 500
+MOST_STEPS = 10**9
+"""Beyond this a training would not end in any time that a clock can show."""
 
 
 class Wanted(NamedTuple):
@@ -25,7 +27,7 @@ class Wanted(NamedTuple):
         """How many steps would be trained."""
         steps = self.parameters.get("steps")
         if isinstance(steps, int) and not isinstance(steps, bool) and steps > 0:
-            return steps
+            return min(steps, MOST_STEPS)
         known = trainer.parameter("steps")
         return known.default if known is not None and isinstance(known.default, int) else DEFAULT_STEPS
 

@@ -39,7 +39,8 @@ class Emulator:
 
     `books` is the path of the ledger (made when absent, shared between processes); `port` 0 takes a free one;
     `speed` divides all waiting; `price` is charged for each acceptance, USD; `keys` None takes any key that is not
-    empty; `wallet` limits all charges, USD; `clock` gives epoch seconds. Equal arguments, clock and requests give
+    empty; `wallet` limits all charges, USD; `clock` gives epoch seconds; `strict` refuses bodies that the backend
+    would; `inspect_datasets` lets a job fail whose dataset is inline and lacks captions. Nothing is ever fetched. Equal arguments, clock and requests give
     equal answers but for the port.
     """
 
@@ -59,11 +60,13 @@ class Emulator:
         latency_seconds: float = 0.0,
         wallet: Decimal | None = None,
         strict: bool = True,
+        inspect_datasets: bool = False,
     ) -> None:
+        assert speed > 0, "speed divides"
         self.books = Books(books, clock=clock, wallet=wallet)
         self.plan = FaultPlan(faults)
         self._stopping = Event()
-        rules = Rules(trainers, protocol, speed, price, keys, seed, strict)
+        rules = Rules(trainers, protocol, speed, price, keys, seed, strict, inspect_datasets)
         self._service = Service(rules, self.books, self.plan, clock=clock, pause=self._pause)
         self._latency_seconds = latency_seconds
         self._port = port

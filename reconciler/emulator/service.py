@@ -18,10 +18,11 @@ from urllib.parse import quote, unquote
 from reconciler.emulator import answers, mischief, names, request, weights
 from reconciler.emulator.answers import Answer
 from reconciler.emulator.books import Books, Entry, Order, Submission
+from reconciler.emulator.captions import lacks_captions
 from reconciler.emulator.faultfile import parse_faults
 from reconciler.emulator.faults import KINDS, Call, Fault, FaultPlan, Route
 from reconciler.emulator.mischief import Delivery, Scene
-from reconciler.emulator.timeline import Stage, Timeline, course
+from reconciler.emulator.timeline import Stage, Timeline, course, ending_of
 from reconciler.errors import Invalid
 from reconciler.text import money_text
 from reconciler.trainer import Trainer
@@ -67,6 +68,7 @@ class Rules:
     keys: frozenset[str] | None = None
     seed: int = 0
     strict: bool = True
+    inspect_datasets: bool = False
 
 
 class Service:
@@ -153,7 +155,7 @@ class Service:
             steps=wanted.steps(trainer),
             seconds_per_step=trainer.seconds_per_step,
             speed=self.rules.speed,
-            dataset_url=wanted.dataset or "",
+            ending=self._ending(wanted),
         )
         if fault is not None and fault.do == "id":
             given = fault.text("id", "a1b2c3d4-e5f6-7890-g1h2-i3j4k5l6m7n8")
@@ -161,6 +163,11 @@ class Service:
         if self.rules.protocol == "g1":
             return Order(self.rules.price, line, lambda number: names.uuid_names(self.rules.seed, number, at))
         return Order(self.rules.price, line, lambda number: names.queue_names(trainer.api, self.rules.seed, number, at))
+
+    def _ending(self, wanted: request.Wanted) -> Stage:
+        if self.rules.inspect_datasets and "default_caption" not in wanted.parameters and lacks_captions(wanted.dataset or ""):
+            return Stage.FAILED
+        return ending_of(wanted.dataset or "")
 
     def _accepted(self, asked: Request, request_id: str, fault: Fault | None) -> Reply:
         if self.rules.protocol == "g1":

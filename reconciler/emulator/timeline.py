@@ -70,9 +70,9 @@ class Timeline(NamedTuple):
                 return self.ends_at
 
 
-def course(*, accepted_at: float, steps: int, seconds_per_step: float, speed: float, dataset_url: str) -> Timeline:
+def course(*, accepted_at: float, steps: int, seconds_per_step: float, speed: float, ending: Stage) -> Timeline:
     """The course of a job with so many steps; `speed` divides the queue and the training alike."""
-    return Timeline(accepted_at, QUEUE_SECONDS / speed, steps * seconds_per_step / speed, ending_of(dataset_url))
+    return Timeline(accepted_at, QUEUE_SECONDS / speed, steps * seconds_per_step / speed, ending)
 
 
 def ending_of(dataset_url: str) -> Stage:

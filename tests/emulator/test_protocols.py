@@ -248,3 +248,44 @@ def test_a_chunked_body_is_refused_and_an_unfinished_one_creates_nothing(tmp_pat
             connection.shutdown(socket.SHUT_WR)
             assert connection.recv(100) == b""
         assert it.books.ledger() == []
+
+
+def inline_zip(**files: str) -> str:
+    import base64
+    import io
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name.replace("_", "."), text)
+    return "data:application/zip;base64," + base64.b64encode(packed.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("files", "caption", "word"),
+    [
+        ({"a_png": "x", "a_txt": "an otter"}, {}, "COMPLETED"),
+        ({"a_png": "x", "a_txt": "an otter", "b_JPG": "x"}, {}, "FAILED"),
+        ({"a_png": "x", "a_txt": ""}, {}, "FAILED"),
+        ({"a_png": "x"}, {"default_caption": "an otter"}, "COMPLETED"),
+    ],
+)
+def test_inspected_inline_datasets_without_captions_fail_after_they_were_charged(tmp_path, files, caption, word):
+    clock = Clock()
+    with emulator(tmp_path, inspect_datasets=True, clock=clock) as it:
+        api = Api(it.url)
+        request_id = api.job(image_data_url=inline_zip(**files), **caption)
+        broken = api.job(image_data_url="data:application/zip;base64,UEsDB!!")
+        clock.now += END
+        assert api.status(request_id).json["status"] == word
+        assert api.status(broken).json["status"] == "COMPLETED", "what cannot be read is not judged"
+        assert api.ledger()["charged"] == "16.00"
+
+
+def test_absurd_numbers_do_not_break_it(tmp_path):
+    with emulator(tmp_path, strict=False) as it:
+        api = Api(it.url)
+        for steps in (b"1e400", b"-5", b"9" * 400, b'"many"', b"null"):
+            assert api.submit(b'{"image_data_url": "https://x.example/a.zip", "steps": ' + steps + b"}").status == 202, steps
+            assert api.status(api.ledger()["entries"][-1]["request_id"]).json["status"] == "QUEUED"
