@@ -1,0 +1,296 @@
+"""Parser events into marked nodes: every value knows its file, line and column. Limits are kept while building.
+
+One builder for both parsers, so there is one meaning of a document. Aliases share nodes; how large they would be when
+written out is counted, never done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ruamel.yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
+
+from reconciler.diagnostics import Place
+from reconciler.manifest.front import HIDDEN, ZERO_WIDTH
+from reconciler.manifest.scalars import Odd, Value, resolve
+from reconciler.manifest.source import Problems, Source, shown
+
+MAX_DEPTH = 64
+MAX_NODES = 2_000_000
+MAX_SCALAR = 64 * 1024
+MAX_KEY = 1024
+
+_HIDDEN = re.compile(f"[{HIDDEN}]")
+_ZERO_WIDTH = re.compile(f"[{ZERO_WIDTH}]")
+
+
+class Node:
+    """Something in a file; line and column count from 0 here, `place` from 1."""
+
+    __slots__ = ("column", "line", "source")
+
+    source: Source
+    line: int
+    column: int
+
+    @property
+    def place(self) -> Place:
+        """Where it stands, for people."""
+        return Place(self.source.path, self.line + 1, self.column + 1)
+
+
+class Scalar(Node):
+    """A single value. `text` is as written (without quotes); `plain` is true where no quotes stood."""
+
+    __slots__ = ("plain", "text", "value")
+
+    def __init__(self, source: Source, line: int, column: int, value: Value, text: str, plain: bool) -> None:  # noqa: PLR0917 -- built a million times; keywords cost
+        self.source = source
+        self.line = line
+        self.column = column
+        self.value = value
+        self.text = text
+        self.plain = plain
+
+
+class Seq(Node):
+    """A list."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, source: Source, line: int, column: int) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        self.items: list[Node] = []
+
+
+class Map(Node):
+    """A mapping: key → (the key's node, the value's node), in the order of the file."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, source: Source, line: int, column: int) -> None:
+        self.source = source
+        self.line = line
+        self.column = column
+        self.entries: dict[str, tuple[Scalar, Node]] = {}
+
+    def get(self, key: str) -> Node | None:
+        """The value under `key`, or None."""
+        entry = self.entries.get(key)
+        return entry[1] if entry else None
+
+
+class Halt(Exception):
+    """A limit was passed: the rest of the file is not worth reading. Its problem was added."""
+
+
+class _Frame:
+    __slots__ = ("anchor", "key", "merges", "node", "size")
+
+    def __init__(self, node: Map | Seq, anchor: str | None) -> None:
+        self.node = node
+        self.anchor = anchor
+        self.key: Scalar | None = None
+        self.merges: list[tuple[Scalar, Node]] | None = None
+        self.size = 1
+
+
+class Builder:
+    """Builds the tree of one document from events. Problems that leave the rest readable are collected."""
+
+    def __init__(self, source: Source, problems: Problems, *, restore: tuple[str, str] | None = None) -> None:
+        self.source = source
+        self.problems = problems
+        self.root: Node | None = None
+        self.documents = 0
+        self._restore = restore
+        self._stack: list[_Frame] = []
+        self._anchors: dict[str, tuple[Node, int] | None] = {}
+        self._nodes = 0
+        self._check_width = bool(_ZERO_WIDTH.search(source.text))
+        self._dispatch = {
+            ScalarEvent: self._scalar,
+            MappingStartEvent: self._open_map,
+            SequenceStartEvent: self._open_seq,
+            MappingEndEvent: self._close,
+            SequenceEndEvent: self._close,
+            AliasEvent: self._alias,
+            DocumentStartEvent: self._document,
+        }
+
+    def feed(self, events: Iterable[Any]) -> None:
+        """Take all events. Raises Halt, or whatever the parser raises."""
+        dispatch = self._dispatch
+        for event in events:
+            handle = dispatch.get(type(event))
+            if handle is not None:
+                handle(event)
+
+    def _fault(self, code: str, summary: str, detail: str, event: Any) -> None:
+        mark = event.start_mark
+        self.problems.add(code, summary, detail, place=Place(self.source.path, mark.line + 1, mark.column + 1), source=self.source)
+
+    def _document(self, event: Any) -> None:
+        self.documents += 1
+        if event.version or event.tags:
+            self._fault("E020", "YAML directives are not allowed", "Remove the line that begins with %.", event)
+            raise Halt
+        if self.documents > 1:
+            self._fault("E021", "a second document begins here; a file holds one", "Split the file, or remove the `---`.", event)
+            raise Halt
+
+    def _tagged(self, event: Any) -> None:
+        self._fault("E019", f"the tag {shown(event.tag)} is not allowed", "Tags are refused, even harmless ones: write the value plainly, or quote it.", event)
+
+    def _scalar(self, event: Any) -> None:
+        mark = event.start_mark
+        text: str = event.value
+        if self._restore is not None:
+            text = text.replace(*self._restore)
+        style = event.style
+        plain = not style
+        if event.tag is not None:
+            self._tagged(event)
+        if len(text) > MAX_SCALAR and text[:5].lower() != "data:":
+            self._fault("E026", f"a value of {len(text):,} characters; the limit is {MAX_SCALAR:,}", "", event)
+        if (style == '"' and _HIDDEN.search(text)) or (self._check_width and style not in ("'", '"') and _ZERO_WIDTH.search(text)):
+            self._hidden(text, style, event)
+        node = Scalar(self.source, mark.line, mark.column, resolve(text) if plain else text, text, plain)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (node, 1)
+        self._add(node, 1)
+
+    def _hidden(self, text: str, style: str, event: Any) -> None:
+        found = (_HIDDEN if style == '"' else _ZERO_WIDTH).search(text)
+        assert found is not None, "called after a match"
+        detail = "It cannot be seen by a reviewer." + ("" if style == '"' else " If it is meant, put the text in quotes.")
+        self._fault("E006", f"the value holds U+{ord(found.group()):04X}, which is not allowed", detail, event)
+
+    def _open_map(self, event: Any) -> None:
+        mark = event.start_mark
+        self._open(Map(self.source, mark.line, mark.column), event)
+
+    def _open_seq(self, event: Any) -> None:
+        mark = event.start_mark
+        self._open(Seq(self.source, mark.line, mark.column), event)
+
+    def _open(self, node: Map | Seq, event: Any) -> None:
+        if event.tag is not None:
+            self._tagged(event)
+        if len(self._stack) >= MAX_DEPTH:
+            self._fault("E016", f"nested deeper than {MAX_DEPTH} levels", "", event)
+            raise Halt
+        if event.anchor is not None:
+            self._anchors[event.anchor] = None
+        self._stack.append(_Frame(node, event.anchor))
+
+    def _close(self, _event: Any) -> None:
+        frame = self._stack.pop()
+        if frame.merges:
+            self._merge(frame)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = (frame.node, frame.size)
+        self._add(frame.node, frame.size)
+
+    def _alias(self, event: Any) -> None:
+        name = event.anchor
+        if name not in self._anchors:
+            self._fault("E022", f"the alias {shown('*' + name)} has no anchor before it", f"Define it first with `&{shown(name)[1:-1]}`.", event)
+            mark = event.start_mark
+            self._add(Scalar(self.source, mark.line, mark.column, None, "", True), 1)
+            return
+        known = self._anchors[name]
+        if known is None:
+            self._fault("E022", f"the anchor {shown('&' + name)} holds itself", "An alias cannot stand inside its own anchor.", event)
+            raise Halt
+        self._add(*known, event)
+
+    def _add(self, node: Node, size: int, event: Any = None) -> None:
+        if not self._stack:
+            self.root = node
+            return
+        frame = self._stack[-1]
+        parent = frame.node
+        frame.size += size
+        self._nodes += 1
+        if frame.size > MAX_NODES or self._nodes > MAX_NODES:
+            place = node.place if event is None else Place(self.source.path, event.start_mark.line + 1, event.start_mark.column + 1)
+            self.problems.add("E017", f"more than {MAX_NODES:,} values after aliases are written out", "", place=place, source=self.source)
+            raise Halt
+        if type(parent) is Seq:
+            parent.items.append(node)
+        elif frame.key is None:
+            frame.key = self._key(node)
+        else:
+            key, frame.key = frame.key, None
+            self._put(frame, key, node)
+
+    def _key(self, node: Node) -> Scalar:
+        if type(node) is not Scalar:
+            self.problems.add(
+                "E024",
+                "a key must be plain text, not a list or a mapping",
+                "A value that begins with `{` or `[` needs quotes.",
+                place=node.place,
+                source=self.source,
+            )
+            return Scalar(node.source, node.line, node.column, "", "", False)
+        if len(node.text) > MAX_KEY:
+            self.problems.add("E024", f"a key of {len(node.text):,} characters; the limit is {MAX_KEY:,}", "", place=node.place, source=self.source)
+        elif not isinstance(node.value, str):
+            self._unquoted(node)
+        elif not node.text.strip():
+            self.problems.add("E024", "a key is empty", "", place=node.place, source=self.source)
+        return node
+
+    def _unquoted(self, node: Scalar) -> None:
+        if not node.text:
+            self.problems.add("E024", "a key is empty", "", place=node.place, source=self.source)
+            return
+        kind = "a number" if isinstance(node.value, (int, float, Odd)) and not isinstance(node.value, bool) else "not text"
+        self.problems.add(
+            "E025", f"YAML reads the key {shown(node.text)} as {kind}", f'Quote it: "{shown(node.text)[1:-1]}":', place=node.place, source=self.source
+        )
+
+    def _put(self, frame: _Frame, key: Scalar, node: Node) -> None:
+        entries = frame.node.entries  # type: ignore[union-attr]
+        if key.text == "<<" and key.plain:
+            if frame.merges:
+                self._duplicate(key, frame.merges[0][0])
+            else:
+                frame.merges = [(key, node)]
+        elif key.text in entries:
+            self._duplicate(key, entries[key.text][0])
+        else:
+            entries[key.text] = (key, node)
+
+    def _duplicate(self, key: Scalar, first: Scalar) -> None:
+        self.problems.add(
+            "E018",
+            f"the key {shown(key.text)} is written twice",
+            f"The first one is at {shown(first.place)[1:-1]}. Remove one of them.",
+            place=key.place,
+            source=self.source,
+        )
+
+    def _merge(self, frame: _Frame) -> None:
+        assert frame.merges, "called with merges"
+        key, node = frame.merges[0]
+        sources = node.items if type(node) is Seq else [node]
+        entries = frame.node.entries  # type: ignore[union-attr]
+        for source in sources:
+            if type(source) is not Map:
+                self.problems.add(
+                    "E023", "`<<` needs a mapping or a list of mappings", "Refer to one with an alias: `<<: *name`.", place=key.place, source=self.source
+                )
+                return
+            self._nodes += len(source.entries)
+            if self._nodes > MAX_NODES:
+                self.problems.add("E017", f"more than {MAX_NODES:,} values after `<<` is written out", "", place=key.place, source=self.source)
+                raise Halt
+            for name, entry in source.entries.items():
+                entries.setdefault(name, entry)
