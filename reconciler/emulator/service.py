@@ -7,30 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, unquote
 
-from reconciler.emulator import answers, mischief, names, request, weights
+from reconciler.emulator import admin, answers, files, mischief, names, request
 from reconciler.emulator.answers import Answer
 from reconciler.emulator.books import Books, Entry, Order, Submission
 from reconciler.emulator.captions import lacks_captions
-from reconciler.emulator.faultfile import parse_faults
-from reconciler.emulator.faults import KINDS, Call, Fault, FaultPlan, Route
+from reconciler.emulator.faults import Call, Fault, FaultPlan, Route
 from reconciler.emulator.mischief import Delivery, Scene
 from reconciler.emulator.timeline import Stage, Timeline, course, ending_of
-from reconciler.errors import Invalid
-from reconciler.text import money_text
 from reconciler.trainer import Trainer
 
 Protocol = Literal["g1", "g2", "both"]
 STATUS_PATH = "/v2/requests/status/"
 FILES_PATH = "/r2/v1/"
-ADMIN_PATH = "/__admin/"
 
 
 class Request(NamedTuple):
@@ -108,12 +102,12 @@ class Service:
             case "artifact":
                 return self._artifact(arrival, asked)
             case "admin":
-                return Reply(self._admin(asked))
+                return Reply(admin.answer(asked.method, asked.path, asked.body, books=self.books, plan=self.plan))
             case "other":
                 return Reply(self._unknown(asked))
 
     def _route(self, method: str, path: str) -> Route | Literal["admin", "other"]:
-        if path.startswith(ADMIN_PATH):
+        if path.startswith(admin.PATH):
             return "admin"
         if method == "POST" and path in self._submits:
             return "submit"
@@ -174,13 +168,7 @@ class Service:
             status, told = 200, answers.accepted_g1(request_id)
         else:
             status, told = 202, answers.accepted_g2(request_id, f"{self.base}{STATUS_PATH}{quote(request_id, safe='')}")
-        if fault is not None:
-            scene = self._scene(asked, fault)
-            hidden = mischief.aftermath(fault, scene)
-            if hidden is not None:
-                return _faulty(hidden, fault)
-            told = mischief.fields(fault, told, scene, done=False)
-        return _faulty(answers.json_answer(status, told), fault)
+        return self._told(asked, status, told, fault, done=False)
 
     def _poll(self, arrival: Arrival, asked: Request, route: Literal["status", "result"]) -> Reply:
         request_id = self._id_in(asked.path) if route == "status" else _id_in_body(asked.body)
@@ -201,20 +189,22 @@ class Service:
 
     def _state(self, asked: Request, job: Entry, fault: Fault | None, route: Literal["status", "result"], *, done: bool, now: float) -> Reply:
         request_id = str(job.request_id)
-        files = f"{self.base}{FILES_PATH}{quote(request_id, safe='')}"
+        base = f"{self.base}{FILES_PATH}{quote(request_id, safe='')}"
         if route == "result":
-            told = answers.state_g1(request_id, _line(job), now, files)
+            told = answers.state_g1(request_id, _line(job), now, base)
         else:
-            told = answers.state_g2(
-                request_id, _line(job), now, api=self.rules.trainers[job.trainer].api if job.trainer in self.rules.trainers else "", base=files
-            )
+            # The books may know a trainer that this run was not given; its path begins with the API's name all the same.
+            told = answers.state_g2(request_id, _line(job), now, api=job.path.split("/")[1], base=base)
+        return self._told(asked, 200, told, fault, done=done)
+
+    def _told(self, asked: Request, status: int, told: dict[str, Any], fault: Fault | None, *, done: bool) -> Reply:
         if fault is not None:
             scene = self._scene(asked, fault)
             hidden = mischief.aftermath(fault, scene)
             if hidden is not None:
                 return _faulty(hidden, fault)
             told = mischief.fields(fault, told, scene, done=done)
-        return _faulty(answers.json_answer(200, told), fault)
+        return _faulty(answers.json_answer(status, told), fault)
 
     def _artifact(self, arrival: Arrival, asked: Request) -> Reply:
         request_id, _, name = asked.path.removeprefix(FILES_PATH).rpartition("/")
@@ -228,31 +218,12 @@ class Service:
         refused = self._refused(asked, fault, submit=False)
         if refused is not None:
             return _faulty(refused, fault)
-        whole = _file(job, name) if job is not None and done else None
+        whole = files.file_of(job, name) if job is not None and done else None
         if whole is None:
             return _faulty(Answer(404, (("Content-Type", "text/html"),), b"<!DOCTYPE html><title>404</title>Object not found"), fault)
         if fault is not None:
             whole = mischief.content(fault, whole)
-        return Reply(_ranged(whole, asked), Delivery() if fault is None else mischief.delivery(fault))
-
-    def _admin(self, asked: Request) -> Answer:
-        match (asked.method, asked.path.removeprefix(ADMIN_PATH)):
-            case ("GET", "ledger"):
-                return answers.json_answer(200, ledger_document(self.books))
-            case ("GET", "faults"):
-                kinds = {k.name: {"meaning": k.meaning, "on": k.routes, "creates_job": k.accepts, "settings": dict(k.settings)} for k in KINDS.values()}
-                return answers.json_answer(200, {"faults": [f.described() for f in self.plan.faults], "calls": self.plan.calls(), "kinds": kinds})
-            case ("POST", "faults"):
-                try:
-                    self.plan.replace(parse_faults(asked.body.decode("utf-8", "replace")))
-                except Invalid as error:
-                    return answers.json_answer(400, {"error": "Invalid fault plan", "problems": [d.summary for d in error.diagnostics]})
-                return answers.json_answer(200, {"faults": len(self.plan.faults)})
-            case ("DELETE", "faults"):
-                self.plan.replace(())
-                return answers.json_answer(200, {"faults": 0})
-            case _:
-                return answers.json_answer(404, {"error": "the emulator has GET /__admin/ledger and GET, POST, DELETE /__admin/faults"})
+        return Reply(files.ranged(whole, asked.headers), Delivery() if fault is None else mischief.delivery(fault))
 
     def _unknown(self, asked: Request) -> Answer:
         """A call of something that is not there. A POST is on record, because it was meant to do something."""
@@ -281,22 +252,6 @@ class Service:
         return unquote(path.removeprefix(STATUS_PATH))
 
 
-def ledger_document(books: Books) -> dict[str, Any]:
-    """The books as JSON: every entry, and the sums in USD."""
-    entries = books.ledger()
-    charged = sum((e.amount for e in entries), Decimal("0.00"))
-    refunded = sum((e.refunded for e in entries), Decimal("0.00"))
-    sums = {"created": sum(e.request_id is not None for e in entries), "charged": money_text(charged), "refunded": money_text(refunded)}
-    return {**sums, "entries": [_entry_document(e, books.clock()) for e in entries]}
-
-
-def _entry_document(entry: Entry, now: float) -> dict[str, Any]:
-    stage = None if entry.timeline is None else entry.timeline.stage(now).value
-    told = entry._asdict()
-    del told["timeline"]
-    return {**told, "at": answers.instant(entry.at), "amount": money_text(entry.amount), "refunded": money_text(entry.refunded), "stage": stage}
-
-
 def _faulty(answer: Answer, fault: Fault | None) -> Reply:
     if fault is None:
         return Reply(answer)
@@ -316,26 +271,3 @@ def _id_in_body(body: bytes) -> str | None:
         return None
     found = value.get("request_id") if isinstance(value, dict) else None
     return found if isinstance(found, str) and found else None
-
-
-def _file(job: Entry, name: str) -> Answer | None:
-    make = {
-        weights.WEIGHTS_NAME: (answers.OCTETS, partial(weights.weights, str(job.request_id), job.parameters)),
-        weights.CONFIG_NAME: (answers.JSON_TYPE, partial(weights.config, str(job.request_id), job.trainer, job.parameters)),
-    }.get(name)
-    return None if make is None else Answer(200, (("Content-Type", make[0]),), make[1]())
-
-
-def _ranged(whole: Answer, asked: Request) -> Answer:
-    """The part that `Range` asks for, or the whole."""
-    tag = f'"{hashlib.sha256(whole.body).hexdigest()[:32]}"'
-    headers = (*whole.headers, ("ETag", tag), ("Accept-Ranges", "bytes"))
-    size = len(whole.body)
-    span = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", asked.headers.get("range", "").strip())
-    if span is None or span[0] == "bytes=-" or asked.headers.get("if-range", tag) != tag:
-        return whole._replace(headers=headers)
-    first = int(span[1]) if span[1] else max(size - int(span[2]), 0)
-    last = min(int(span[2]), size - 1) if span[1] and span[2] else size - 1
-    if first > last:
-        return Answer(416, (*headers, ("Content-Range", f"bytes */{size}")), b"")
-    return Answer(206, (*headers, ("Content-Range", f"bytes {first}-{last}/{size}")), whole.body[first : last + 1])
