@@ -7,6 +7,11 @@ from typing import Any
 
 from reconciler.canonical import digest_of
 
+FORMAT_VERSION = "1.0"
+"""Of the plan document: minor = additive, major = breaking."""
+DOCUMENT_DIGEST = "document_digest"
+"""The key of a plan document that covers all its others: an edited file is not the one that was written."""
+
 _SHOWN_ONLY = frozenset({"note", "source", "actions", "importing"})
 """Of a change's document: what explains it to people, or repeats something else."""
 

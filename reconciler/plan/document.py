@@ -9,12 +9,12 @@ from reconciler.canonical import digest_of
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.plan.action import Action
 from reconciler.plan.change import BudgetLine, Change, Cost, FieldChange, Plan, Refusal
+from reconciler.plan.digests import DOCUMENT_DIGEST, FORMAT_VERSION
 from reconciler.plan.request import Request
+from reconciler.plan.saved import SavedPlan, read_plan
 from reconciler.text import money_text, redact
 
-FORMAT_VERSION = "1.0"
-DOCUMENT_DIGEST = "document_digest"
-"""The key that covers all others: an edited file is not the one that was written."""
+__all__ = ["SavedPlan", "change_document", "plan_document", "plan_foot", "plan_head", "read_plan"]
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def plan_head(plan: Plan) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "kind": "plan",
         "environment": plan.environment,
-        "endpoint": redact(plan.endpoint),
+        "endpoint": _text(plan.endpoint),
         "state": {"lineage": plan.lineage, "serial": plan.serial},
         "selection": _request(plan.request),
         "prices": [dict(price) for price in plan.prices],
@@ -67,7 +67,7 @@ def change_document(change: Change) -> dict[str, Any]:
         "source": None if change.place is None else {"file": change.place.file, "line": change.place.line, "column": change.place.column},
     }
     if change.action is Action.ADOPT:
-        document["importing"] = {"id": change.request_id}
+        document["importing"] = {"id": _text(change.request_id or "")}
     return document | {key: value for key, value in _extras(change).items() if value}
 
 
@@ -80,9 +80,9 @@ def _extras(change: Change) -> dict[str, Any]:
         "shares": change.shares,
         "attempt": change.attempt,
         "consents": list(change.consents),
-        "request_id": change.request_id,
-        "note": redact(change.note),
-        "resolution": None if resolution is None else {"attempt": resolution.attempt, "request_id": resolution.request_id, "reason": redact(resolution.reason)},
+        "request_id": None if change.request_id is None else _text(change.request_id),
+        "note": _text(change.note),
+        "resolution": None if resolution is None else {"attempt": resolution.attempt, "request_id": resolution.request_id, "reason": _text(resolution.reason)},
         "metadata_digest": None if change.metadata is None else digest_of(change.metadata),
     }
 
@@ -109,8 +109,8 @@ def diagnostic_document(diagnostic: Diagnostic) -> dict[str, Any]:
     return {
         "severity": diagnostic.severity,
         "code": diagnostic.code,
-        "summary": redact(diagnostic.summary),
-        "detail": redact(diagnostic.detail),
+        "summary": _text(diagnostic.summary),
+        "detail": _text(diagnostic.detail),
         "file": None if place is None else place.file,
         "line": None if place is None else place.line,
         "column": None if place is None else place.column,
@@ -123,13 +123,13 @@ def _field(field: FieldChange) -> dict[str, Any]:
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
-    row = {"kind": refusal.kind, "limit": refusal.limit, "message": redact(refusal.message), "lift": refusal.lift}
+    row = {"kind": refusal.kind, "limit": _text(refusal.limit), "message": _text(refusal.message), "lift": _text(refusal.lift)}
     return row | _file_line(refusal.place)
 
 
 def _budget(line: BudgetLine) -> dict[str, Any]:
     amounts = {"spent": line.spent, "after": line.after, "limit": line.limit, "warn_at": line.warn_at}
-    row: dict[str, Any] = {"name": line.name, "period": line.period}
+    row: dict[str, Any] = {"name": _text(line.name), "period": line.period}
     return row | {key: None if amount is None else money_text(amount) for key, amount in amounts.items()} | _file_line(line.place)
 
 
@@ -141,7 +141,7 @@ def _request(request: Request) -> dict[str, Any]:
     return {
         "targets": list(request.targets),
         "excludes": list(request.excludes),
-        "selectors": [f"{key}={value}" for key, value in request.selectors],
+        "selectors": [[_text(key), _text(value)] for key, value in request.selectors],
         "replace": list(request.replace),
         "max_cost": None if request.max_cost is None else money_text(request.max_cost),
         "allow_retrain": list(request.allow_retrain),
@@ -149,10 +149,19 @@ def _request(request: Request) -> dict[str, Any]:
     }
 
 
+def _text(text: str) -> str:
+    """`text` without queries of URLs and inline data, so that whoever takes them out again changes nothing."""
+    for _ in range(4):
+        if (stripped := redact(text)) == text:
+            break
+        text = stripped
+    return text
+
+
 def _plain(value: Any) -> Any:
     """A JSON value without queries of URLs and inline data."""
     if isinstance(value, str):
-        return redact(value)
+        return _text(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

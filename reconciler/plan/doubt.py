@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.job import Attempt, Sent
 from reconciler.model import Model, Resolution
@@ -11,6 +11,7 @@ from reconciler.money import ZERO
 from reconciler.plan.action import Action, Reason
 from reconciler.plan.change import Change
 from reconciler.plan.known import Known
+from reconciler.plan.metadata import metadata_to_bind
 from reconciler.text import safe
 
 
@@ -24,11 +25,17 @@ class Doubts:
 
     def of_model(self, model: Model, previous_name: str | None) -> Change | None:
         """The row of a model that is blocked: by its own attempt, by its former name's, or by one for the same spec."""
+        if not self.known.doubts:
+            return None
         own = self.known.doubts_by_name.get(model.name, [])
         former = self.known.doubts_by_name.get(previous_name, []) if previous_name else []
         shared = self.known.doubts_by_digest.get(model.spec.digest, [])
         attempts = list({a.id: a for a in (*own, *former, *shared)}.values())
-        return self._row(model.name, attempts, model) if attempts else None
+        if not attempts:
+            return None
+        binding = self.known.bindings.get(previous_name or model.name)
+        metadata = metadata_to_bind(model, None if binding is None else binding.metadata)
+        return replace(self._row(model.name, attempts, model), previous_name=previous_name, metadata=metadata)
 
     def of_undeclared(self, name: str) -> Change | None:
         """The row of a name that nobody declares any more, if something about it is in doubt."""

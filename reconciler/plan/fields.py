@@ -26,6 +26,8 @@ def spec_changes(model: Model, before: Mapping[str, Any]) -> tuple[FieldChange, 
 
 def is_covered(changes: tuple[FieldChange, ...], model: Model) -> bool:
     """Whether every one of these fields is in the model's `lifecycle.ignore_changes`."""
+    if not changes:
+        return True
     ignored = tuple(path.removeprefix("parameters.") for path in model.lifecycle.ignore_changes)
     ignored += ("dataset",) if any(path.startswith("dataset.") for path in ignored) else ()
     return all(is_ignored(change.path, ignored) for change in changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from reconciler.job import Attempt, Binding, Job, Phase
 from reconciler.state import State
@@ -12,7 +13,7 @@ from reconciler.state import State
 _PREFERENCE = {Phase.SUCCEEDED: 2, Phase.RUNNING: 1, Phase.QUEUED: 0, Phase.FAILED: -1, Phase.LOST: -1}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """Indexes over one state. `bindings` and `doubts_by_name` are those of this environment; jobs belong to all."""
 
@@ -23,8 +24,14 @@ class Known:
     doubts: list[Attempt]
     doubts_by_digest: dict[str, list[Attempt]]
     doubts_by_name: dict[str, list[Attempt]]
-    names_of_job: dict[str, list[tuple[str, str]]]
-    """job → the (environment, name) pairs that point to it, sorted."""
+
+    @cached_property
+    def names_of_job(self) -> dict[str, list[tuple[str, str]]]:
+        """Job → the (environment, name) pairs that point to it, sorted. Made on first use: a plan without changes needs none."""
+        names: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for key in sorted(self.state.bindings):
+            names[self.state.bindings[key].job].append(key)
+        return dict(names)
 
     def job_of(self, binding: Binding | None) -> Job | None:
         """The job a binding points to."""
@@ -54,17 +61,11 @@ def know(state: State, environment: str) -> Known:
     jobs_by_digest: dict[str, list[Job]] = defaultdict(list)
     for job in state.jobs.values():
         jobs_by_digest[job.spec_digest].append(job)
-    bindings: dict[str, Binding] = {}
-    names_of_job: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for key in sorted(state.bindings):
-        binding = state.bindings[key]
-        names_of_job[binding.job].append(key)
-        if key[0] == environment:
-            bindings[key[1]] = binding
+    bindings = {name: binding for (env, name), binding in state.bindings.items() if env == environment}
     doubts = state.doubts
     here = (a for a in doubts if a.environment == environment)
     by_digest = _grouped((a.spec_digest, a) for a in doubts)
-    return Known(state, environment, bindings, dict(jobs_by_digest), doubts, by_digest, _grouped((a.name, a) for a in here), dict(names_of_job))
+    return Known(state, environment, bindings, dict(jobs_by_digest), doubts, by_digest, _grouped((a.name, a) for a in here))
 
 
 def latest(jobs: Iterable[Job]) -> Job:

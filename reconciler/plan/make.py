@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.diagnostics import Diagnostic, in_order
@@ -40,15 +40,18 @@ def make_plan(
     request: Request = _EVERYTHING,
     now: str,
     endpoint: str = "",
+    only: frozenset[str] | None = None,
 ) -> Plan:
     """The difference between `catalog` and `state`, with its cost and what limits say. `now` is UTC ISO 8601 with Z.
+
+    `only` takes the place of the request's selection: what still exists of these names, even nothing.
 
     Raises Invalid for a selection that matches nothing, a purchase without a price, a time zone that is not known.
     """
     known = know(state, catalog.environment)
     acts = acts_of(catalog, known)
     doubts = doubts_of(known, catalog.models, catalog.resolutions)
-    work = _Work(catalog, known, acts, doubts, Prices(prices, now[:10]), request, now)
+    work = _Work(catalog, known, acts, doubts, Prices(prices, now[:10]), request, now, only)
     changes, unchanged = work.changes()
     month = _month(now, policy)
     spent = spent_in(state, month)
@@ -91,6 +94,7 @@ class _Work:
     prices: Prices
     request: Request
     now: str
+    only: frozenset[str] | None
     selected: frozenset[str] | None = None
     allowed_retrains: frozenset[str] = frozenset()
 
@@ -113,11 +117,14 @@ class _Work:
         everything = models.keys() | self.known.bindings.keys() | self.known.doubts_by_name.keys() | self.acts.adoptions.keys()
         if self.request.allow_retrain:
             self.allowed_retrains = match_names("-allow-retrain", self.request.allow_retrain, sorted(models))
+        if self.only is not None:
+            self.selected = _with_renames(self.only, self.acts.sources, frozenset())
+            return
         if not self.request.is_selective:
             return
         chosen = select(self.request, {name: self._labels(name) for name in everything})
         assert chosen is not None, "a selective request selects"
-        self.selected = _with_renames(chosen, self.acts.sources, self.request, everything)
+        self.selected = _with_renames(chosen, self.acts.sources, match_names("-exclude", self.request.excludes, sorted(everything)))
 
     def _labels(self, name: str) -> Mapping[str, str]:
         if (model := self.catalog.models.get(name)) is not None:
@@ -149,10 +156,9 @@ class _Work:
         return changes
 
 
-def _with_renames(chosen: frozenset[str], sources: Mapping[str, str], request: Request, everything: Iterable[str]) -> frozenset[str]:
+def _with_renames(chosen: frozenset[str], sources: Mapping[str, str], excluded: frozenset[str]) -> frozenset[str]:
     """A rename is one thing: it is selected by either of its names, and left out by either."""
     result = set(chosen)
-    excluded = match_names("-exclude", request.excludes, sorted(everything))
     for target, source in sources.items():
         if target in excluded or source in excluded:
             result -= {target, source}

@@ -11,6 +11,7 @@ from reconciler.model import Catalog, Model
 from reconciler.money import Money, Price, PriceBook
 from reconciler.plan.change import Change
 from reconciler.text import money_text, safe
+from reconciler.trainer import Scalar
 
 
 class Prices:
@@ -18,11 +19,15 @@ class Prices:
 
     def __init__(self, book: PriceBook, day: str) -> None:
         self._book, self._day = book, day
+        self._known: dict[tuple[str, tuple[tuple[str, Scalar], ...]], Money | None] = {}
 
     def of(self, model: Model) -> Money | None:
         """What one run costs (USD), or None."""
-        quote = self._book.quote(model.spec.trainer, dict(model.spec.parameters), day=self._day)
-        return None if quote is None else quote.amount
+        key = (model.spec.trainer, model.spec.parameters)
+        if key not in self._known:
+            quote = self._book.quote(model.spec.trainer, dict(model.spec.parameters), day=self._day)
+            self._known[key] = None if quote is None else quote.amount
+        return self._known[key]
 
     def since(self, models: Iterable[Model]) -> str | None:
         """The day from which the price of all these holds, when it is one day."""
