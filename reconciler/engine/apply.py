@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from reconciler.engine.allowance import Allowance, limits_of
-from reconciler.engine.doubt import TakeOver, accept, ask, job_of_attempt, job_of_take_over, refuse_known, take_over, write_off
+from reconciler.engine.doubt import TakeOver, accept, ask, job_of_attempt, job_of_take_over, refuse_known, salvage, take_over, write_off
 from reconciler.engine.origin import Origin
 from reconciler.engine.purchase import Bought, Buyer, Order
 from reconciler.engine.shopping import Message, Shopping
@@ -20,6 +20,7 @@ from reconciler.engine.stop import Stop
 from reconciler.errors import ReconcilerError
 from reconciler.event import Event
 from reconciler.fact import Draft, binding
+from reconciler.job import Job, Phase
 from reconciler.model import Catalog
 from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action
@@ -63,6 +64,8 @@ class Apply:
     parallelism: int = 4
     ceiling: Money | None = None
     canary: int | None = None
+    watch: Callable[[Sequence[Job]], Iterator[Event]] = lambda _: iter(())
+    """Polls jobs until they are settled."""
     is_paused: Callable[[], str | None] = lambda: None
     totals: Totals = field(default_factory=Totals)
 
@@ -71,10 +74,10 @@ class Apply:
         yield from self._resolutions()
         yield from self._adoptions()
         yield from self._purchases()
-        yield from self._free()
+        yield from free_changes(self.plan, self.writer, self.clock, self.totals)
 
     def _of(self, *actions: Action) -> list[Change]:
-        return [c for c in self.plan.changes if c.action in actions]
+        return _of(self.plan, *actions)
 
     def _resolutions(self) -> Iterator[Event]:
         for change in self._of(Action.IN_DOUBT):
@@ -120,7 +123,7 @@ class Apply:
                 yield self._problem(change.name, problem)
                 continue
             self.totals.count(Action.ADOPT)
-            yield self._done(change, job.id)
+            yield _done(self.clock.now(), change, job.id)
 
     def _purchases(self) -> Iterator[Event]:
         orders = [self._order(change) for change in self._of(Action.TRAIN, Action.RETRAIN)]
@@ -133,13 +136,26 @@ class Apply:
             messages=messages,
             parallelism=self.parallelism,
             stop_after_failures=self.policy.guards.stop_after_failures,
-            canary=self.canary,
             is_paused=self.is_paused,
         )
         progress = _Progress(len(orders), sum((o.change.cost for o in orders), ZERO))
-        for event in shopping.run(orders):
+        first = len(orders) if self.canary is None else self.canary
+        for event in shopping.run(orders[:first]):
             yield progress.with_count(event)
+        if orders[first:]:
+            yield from self._watch_canary(shopping)
+            for event in shopping.run(orders[first:]):
+                yield progress.with_count(event)
         yield from self._account(shopping)
+        yield from salvage(self.writer, self.api, self.clock, self.catalog, actor=self.origin.actor)
+
+    def _watch_canary(self, shopping: Shopping) -> Iterator[Event]:
+        """Go on with the rest only when the first ones have trained well: a bad dataset shows after it was paid for."""
+        jobs = [b.job for b in shopping.done if b.job is not None]
+        if len(jobs) == self.canary and not shopping.halted:
+            yield from self.watch([self.writer.job(j) for j in jobs])
+        if len(jobs) != self.canary or any(self.writer.job(j).phase is not Phase.SUCCEEDED for j in jobs):
+            shopping.halted = shopping.halted or f"-canary={self.canary}: not every one of the first purchases has trained well"
 
     def _account(self, shopping: Shopping) -> Iterator[Event]:
         totals = self.totals
@@ -166,42 +182,49 @@ class Apply:
         assert change.model is not None, "only declared models are bought"
         return Order(change, change.model, self.catalog.trainers[change.model.spec.trainer], self.plan.environment)
 
-    def _free(self) -> Iterator[Event]:
-        """Reuse, move, update and forget cost nothing: one transaction. What shares a purchase waits for its job."""
-        bought = {b.order.change.name: b.job for b in self.totals.bought}
-        facts: list[Draft] = []
-        said: list[tuple[Change, str | None]] = []
-        for change in self._of(Action.REUSE, Action.MOVE, Action.UPDATE, Action.FORGET):
-            job = bought.get(change.shares) if change.shares is not None else change.job
-            if job is None:
-                self.totals.not_bought += [change] if change.action is Action.REUSE else []
-                continue
-            facts += self._bindings(change, job)
-            said.append((change, job))
-        self.writer.record(facts)
-        for change, job in said:
-            self.totals.count(change.action)
-            yield self._done(change, job)
-
-    def _bindings(self, change: Change, job: str) -> list[Draft]:
-        now, environment, reason = self.clock.now(), self.plan.environment, change.action.value
-        if change.action is Action.FORGET:
-            return [binding(now, environment=environment, name=change.name, job=None, metadata={}, reason=reason)]
-        assert change.model is not None, "only declared models are bound"
-        metadata = change.metadata if change.metadata is not None else change.model.metadata
-        facts = [binding(now, environment=environment, name=change.name, job=job, metadata=metadata, reason=reason)]
-        if change.previous_name is not None:
-            facts.append(binding(now, environment=environment, name=change.previous_name, job=None, metadata={}, reason=reason))
-        return facts
-
-    def _done(self, change: Change, job: str | None) -> Event:
-        data = {"action": change.action.value, "cost": money_text(ZERO), "reason": str(change.reason), "job": job}
-        return Event("planned_change", self.clock.now(), f"{change.action.word}: {change.reason}", change.name, "info", data)
-
     def _problem(self, name: str, problem: ReconcilerError) -> Event:
         self.totals.problems.append(f"{name}: {problem.message}")
         data = {"severity": "error", "code": problem.failure_reason, "summary": problem.message, "detail": problem.hint}
         return Event("diagnostic", self.clock.now(), problem.message, name, "error", data)
+
+
+def free_changes(plan: Plan, writer: Writer, clock: Clock, totals: Totals) -> Iterator[Event]:
+    """Reuse, move, update and forget cost nothing: one transaction. What shares a purchase waits for its job."""
+    bought = {b.order.change.name: b.job for b in totals.bought}
+    facts: list[Draft] = []
+    said: list[tuple[Change, str]] = []
+    for change in _of(plan, Action.REUSE, Action.MOVE, Action.UPDATE, Action.FORGET):
+        job = bought.get(change.shares) if change.shares is not None else change.job
+        if job is None:
+            totals.not_bought.append(change)
+            continue
+        facts += _bindings(plan.environment, change, job, clock.now())
+        said.append((change, job))
+    writer.record(facts)
+    for change, job in said:
+        totals.count(change.action)
+        yield _done(clock.now(), change, job)
+
+
+def _of(plan: Plan, *actions: Action) -> list[Change]:
+    return [c for c in plan.changes if c.action in actions]
+
+
+def _bindings(environment: str, change: Change, job: str, now: str) -> list[Draft]:
+    reason = change.action.value
+    if change.action is Action.FORGET:
+        return [binding(now, environment=environment, name=change.name, job=None, metadata={}, reason=reason)]
+    assert change.model is not None, "only declared models are bound"
+    metadata = change.metadata if change.metadata is not None else change.model.metadata
+    facts = [binding(now, environment=environment, name=change.name, job=job, metadata=metadata, reason=reason)]
+    if change.previous_name is not None:
+        facts.append(binding(now, environment=environment, name=change.previous_name, job=None, metadata={}, reason=reason))
+    return facts
+
+
+def _done(now: str, change: Change, job: str) -> Event:
+    data = {"action": change.action.value, "cost": money_text(ZERO), "reason": str(change.reason), "job": job}
+    return Event("planned_change", now, f"{change.action.word}: {change.reason}", change.name, "info", data)
 
 
 @dataclass(slots=True)

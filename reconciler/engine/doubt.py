@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.engine.origin import Origin
 from reconciler.engine.purchase import job_id
 from reconciler.errors import ApiProblem, Invalid, StateProblem
+from reconciler.event import Event
 from reconciler.fact import Draft, adoption, binding, resolution
 from reconciler.job import Attempt, Job, Sent
-from reconciler.model import Model
+from reconciler.model import Catalog, Model
 from reconciler.money import ZERO
 from reconciler.ports import Clock, TrainerApi, Writer
 from reconciler.state import State
+from reconciler.text import money_text
 from reconciler.verdict import Observation
 
 
@@ -84,6 +86,24 @@ def accept(writer: Writer, clock: Clock, attempt: Attempt, request_id: str, *, r
     if metadata is not None:
         facts.append(binding(now, environment=attempt.environment, name=attempt.name, job=job, metadata=metadata, reason="resolved"))
     writer.record_outcome(facts)
+
+
+def salvage(writer: Writer, api: TrainerApi, clock: Clock, catalog: Catalog | None, *, actor: str) -> Iterator[Event]:
+    """End the doubts whose id could be read in a broken answer, where the API knows it."""
+    state = writer.state()
+    for attempt in state.doubts:
+        if attempt.salvaged is None or attempt.status is not Sent.IN_DOUBT:
+            continue
+        try:
+            refuse_known(state, attempt.salvaged)
+            ask(api, job_of_attempt(attempt, attempt.salvaged))
+        except (ApiProblem, Invalid):
+            continue
+        model = None if catalog is None else catalog.models.get(attempt.name)
+        metadata = model.metadata if model is not None else {}
+        accept(writer, clock, attempt, attempt.salvaged, reason="its id was read in the broken answer, and the API knows it", actor=actor, metadata=metadata)
+        data = {"attempt": attempt.id, "job": job_id(attempt.id), "request_id": attempt.salvaged, "price": money_text(attempt.price)}
+        yield Event("purchase_accepted", clock.now(), f"found: it was bought as {attempt.salvaged}", attempt.name, "info", data)
 
 
 def write_off(writer: Writer, clock: Clock, attempt: Attempt, *, reason: str, actor: str) -> None:

@@ -43,7 +43,6 @@ class Shopping:
     messages: queue.Queue[Message]
     parallelism: int
     stop_after_failures: int | None = None
-    canary: int | None = None
     is_paused: Callable[[], str | None] = lambda: None
     """Why purchases are paused, asked before every one."""
     done: list[Bought] = field(default_factory=list)
@@ -58,7 +57,7 @@ class Shopping:
     _bug: BaseException | None = None
 
     def run(self, orders: Sequence[Order]) -> Iterator[Event]:
-        """Send the orders. Raises only for a bug, after everything in flight was awaited."""
+        """Send the orders; may be called again with more. Raises only for a bug, after everything in flight was awaited."""
         waiting = deque(orders)
         while waiting or self._in_flight:
             self._start(waiting)
@@ -70,7 +69,7 @@ class Shopping:
             raise self._bug
 
     def _start(self, waiting: deque[Order]) -> None:
-        while waiting and self._in_flight < self._width() and self._may_go_on():
+        while waiting and self._in_flight < self.parallelism and self._may_go_on():
             refusal = self.allowance.take(waiting[0].change)
             if refusal is not None:
                 self.halted, self.refused_by_budget = refusal, True
@@ -78,12 +77,6 @@ class Shopping:
             order = waiting.popleft()
             self._in_flight += 1
             threading.Thread(target=self._work, args=(order,), name=f"buy {order.change.name}", daemon=True).start()
-
-    def _width(self) -> int:
-        """The canary goes alone: until it is through, no more than its number is in flight."""
-        if self.canary is not None and len(self.done) < self.canary:
-            return max(0, min(self.parallelism, self.canary - len(self.done)))
-        return self.parallelism
 
     def _may_go_on(self) -> bool:
         if not self.halted and self.stop.is_requested:
@@ -134,5 +127,3 @@ class Shopping:
             )
         if self.stop_after_failures is not None and self._failures >= self.stop_after_failures:
             self.halted = self.halted or f"guards.stop_after_failures: {self._failures} purchases failed or are in doubt"
-        if self.canary is not None and len(self.done) == self.canary and self._failures:
-            self.halted = self.halted or f"-canary={self.canary}: not every one of the first purchases was accepted"

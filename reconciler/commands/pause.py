@@ -1,0 +1,67 @@
+"""`pause` and `resume`: stop all purchases, also those of an apply that is running right now.
+
+The fact stands in the journal; it needs the lock. A file beside the state speaks at once to whoever holds it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reconciler.commands.context import Context, open_project, open_store, state_file
+from reconciler.errors import StateProblem
+from reconciler.fact import pause, resume
+from reconciler.project import Project
+from reconciler.text import safe
+
+WAIT_SECONDS = 600.0
+"""An apply that sees the file ends its purchases within its answers in flight."""
+
+
+def pause_file(context: Context, project: Project) -> Path:
+    """The file whose presence stops purchases."""
+    return state_file(context, project).with_name("paused")
+
+
+def standing_pause(path: Path) -> str | None:
+    """Why purchases are stopped right now, or None."""
+    try:
+        reason = path.read_text("utf-8", "replace")[:500]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"pause: {path.name} cannot be read ({error.strerror})"
+    return f"pause: {reason.strip() or 'all purchases are paused'}"
+
+
+def run_pause(context: Context, *, reason: str) -> int:
+    """Stop all purchases from now on."""
+    project = open_project(context)
+    store = open_store(context, project)
+    store.view()
+    path = pause_file(context, project)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(reason)
+    except OSError as error:
+        raise StateProblem(f"{path}: {error.strerror}; purchases are not paused") from error
+    with store.hold(context.owner, wait_seconds=WAIT_SECONDS) as writer:
+        writer.record([pause(context.clock.now(), reason=reason, actor=context.provenance.actor)])
+    context.out.line(f"Paused: {safe(reason)}. No purchase is made until `reconciler resume`; polling goes on.")
+    return 0
+
+
+def run_resume(context: Context) -> int:
+    """Let purchases go on."""
+    project = open_project(context)
+    with open_store(context, project).hold(context.owner, wait_seconds=WAIT_SECONDS) as writer:
+        path = pause_file(context, project)
+        if writer.state().pause is None and not path.exists():
+            context.out.line("Nothing is paused.")
+            return 0
+        if writer.state().pause is not None:
+            writer.record([resume(context.clock.now(), actor=context.provenance.actor)])
+        path.unlink(missing_ok=True)
+    context.out.line("Resumed: purchases may go on.")
+    return 0

@@ -1,0 +1,103 @@
+"""`refresh`: ask how far the bought jobs are. Never buys."""
+
+from __future__ import annotations
+
+from reconciler.commands.apply import waited_code
+from reconciler.commands.context import Context, environment_name, open_project, open_store
+from reconciler.commands.options import RefreshOptions
+from reconciler.commands.problems import show_notes
+from reconciler.commands.spending import connect, stoppable, world_of
+from reconciler.commands.telling import telling
+from reconciler.engine.doubt import salvage
+from reconciler.engine.origin import refuse_other_world
+from reconciler.engine.pace import pace_of
+from reconciler.engine.refresh import Poller, to_poll
+from reconciler.engine.stop import Stop
+from reconciler.errors import ApiProblem, Invalid, ReconcilerError
+from reconciler.errors import InDoubt as Doubtful
+from reconciler.event import Event
+from reconciler.job import Job, Phase
+from reconciler.money import ZERO
+from reconciler.ports import Writer
+from reconciler.project import Project
+from reconciler.state import State
+from reconciler.text import money_text, nearest, safe
+
+CHANGES = 2
+
+
+def run(context: Context, options: RefreshOptions) -> int:
+    """Poll pending jobs once, or until they are settled. The exit code is the most urgent thing that is left."""
+    project = open_project(context)
+    environment = environment_name(context, project)
+    with stoppable() as stop, open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer:
+        state = writer.state()
+        show_notes(context, state)
+        refuse_other_world(state, world_of(context, project, emulate=options.emulate))
+        jobs = _chosen(state, options.names, environment)
+        if not jobs and not any(a.salvaged for a in state.doubts):
+            return _nothing(context, options, state)
+        return _poll(context, options, project, writer, stop, jobs)
+
+
+def _chosen(state: State, names: tuple[str, ...], environment: str) -> list[Job]:
+    known = sorted({b.name for b in state.bindings.values() if b.environment == environment} | {j.name for j in state.jobs.values()})
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            raise Invalid((), f"no job was bought for {safe(name, limit=80)!r}", hint=f"did you mean {', '.join(near)}?" if near else "")
+    return to_poll(state, names, environment=environment)
+
+
+def _nothing(context: Context, options: RefreshOptions, state: State) -> int:
+    with telling(context, as_json=options.json) as teller:
+        teller.tell(Event("change_summary", context.clock.now(), "nothing to poll", data=_summary(state, [])))
+    return Doubtful.exit_code if state.doubts else 0
+
+
+def _poll(context: Context, options: RefreshOptions, project: Project, writer: Writer, stop: Stop, jobs: list[Job]) -> int:
+    lineage = writer.state().lineage
+    with (
+        connect(context, project, emulate=options.emulate, lineage=lineage) as connected,
+        telling(context, as_json=options.json, name_width=max((len(j.name) for j in jobs), default=14)) as teller,
+    ):
+        poller = Poller(writer, connected.api, context.clock, stop, pace_of(connected.origin.world), options.poll_parallelism or 8)
+        poller.learn(writer.state())
+        problem: ReconcilerError | None = None
+        try:
+            teller.tell_all(salvage(writer, connected.api, context.clock, None, actor=connected.origin.actor))
+            teller.tell_all(poller.round(jobs))
+            if options.wait_seconds is not None:
+                pending = [j for j in (writer.job(job.id) for job in jobs) if j.phase.is_pending]
+                teller.tell_all(poller.wait(pending, seconds=options.wait_seconds))
+        except ReconcilerError as error:
+            problem = error
+        state = writer.state()
+        teller.tell(Event("change_summary", context.clock.now(), "refresh ended", data=_summary(state, poller.settled)))
+    if problem is not None:
+        raise problem
+    return _code(state, poller, stop, options)
+
+
+def _summary(state: State, settled: list[Job]) -> dict[str, object]:
+    return {
+        "command": "refresh",
+        **{str(phase): sum(j.phase is phase for j in settled) for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.LOST)},
+        "failed_names": sorted({j.name for j in settled if j.phase is not Phase.SUCCEEDED}),
+        "in_doubt": len(state.doubts),
+        "in_doubt_amount": money_text(sum((a.price for a in state.doubts), ZERO)),
+        "in_doubt_names": sorted({a.name for a in state.doubts}),
+        "training": sum(j.phase.is_pending for j in state.jobs.values()),
+    }
+
+
+def _code(state: State, poller: Poller, stop: Stop, options: RefreshOptions) -> int:
+    if state.doubts:
+        return Doubtful.exit_code
+    if stop.is_requested:
+        return 128 + stop.signal_number
+    if poller.refused or poller.trouble:
+        raise ApiProblem(f"{poller.refused or poller.trouble}; phases are unchanged, nothing was bought", hint="try again later; jobs go on training meanwhile")
+    if options.wait_seconds is not None and (code := waited_code(state, poller.settled)):
+        return code
+    return CHANGES if options.detailed_exitcode and poller.changed else 0
