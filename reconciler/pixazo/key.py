@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import html
-import json
 import os
 import re
 import select
@@ -19,7 +18,6 @@ import subprocess
 import time
 from collections.abc import Mapping
 from typing import NoReturn
-from urllib.parse import quote, quote_plus
 
 from reconciler.errors import ApiProblem
 from reconciler.text import safe
@@ -50,7 +48,7 @@ class Key:
             )
         self._value = value
         self.source = source
-        self._forms = re.compile("|".join(re.escape(form) for form in _forms_of(value)))
+        self._forms = _pattern_of(value)
 
     def __repr__(self) -> str:
         return f"<key from {self.source}>"
@@ -89,16 +87,21 @@ def read_key(environment: Mapping[str, str]) -> Key:
     raise ApiProblem(f"There is no API key{seen}; nothing was sent. Set one of {', '.join(SOURCES)}; try `-emulate` without a key.")
 
 
-def _forms_of(value: str) -> list[str]:
-    raw = value.encode("ascii")
-    forms = {value, json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value), quote(value), quote(value, safe=""), quote_plus(value)}
-    forms |= {re.sub("%[0-9A-F]{2}", lambda m: m[0].lower(), form) for form in tuple(forms)}
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for lead in range(3):
-            # The key may stand anywhere inside what was encoded; only the characters that it decides alone are looked for.
-            padded = encode(b"\0" * lead + raw).decode("ascii")
-            forms.add(padded[-(-lead * 8 // 6) : (lead + len(raw)) * 8 // 6])
-    return sorted(forms, key=lambda form: (-len(form), form))
+def _pattern_of(value: str) -> re.Pattern[str]:
+    """Finds the key plain or with any of its characters escaped for URLs, JSON or HTML, and inside base64."""
+    return re.compile("|".join(["".join(map(_any_spelling, value)), *map(re.escape, _base64_forms(value.encode("ascii")))]))
+
+
+def _any_spelling(character: str) -> str:
+    code = ord(character)
+    escaped = [re.escape(html.escape(character)), f"&#0*{code};", f"(?i:%{code:02x}|\\\\u{code:04x}|&#x0*{code:x};)"]
+    return f"(?:{'|'.join(escaped)}|\\\\?{re.escape(character)})"
+
+
+def _base64_forms(raw: bytes) -> list[str]:
+    # The key may stand anywhere inside what was encoded; only the characters that it decides alone are looked for.
+    encoders = (base64.b64encode, base64.urlsafe_b64encode)
+    return [encode(b"\0" * lead + raw).decode("ascii")[-(-lead * 8 // 6) : (lead + len(raw)) * 8 // 6] for encode in encoders for lead in range(3)]
 
 
 def _from_file(path: str) -> str:
@@ -108,12 +111,12 @@ def _from_file(path: str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise ApiProblem(f"The key file {safe(path, limit=200)} ({KEY_FILE_VARIABLE}) cannot be read: {reason}; nothing was sent.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        problem = _file_problem(about)
-        if problem:
+    try:
+        if problem := _file_problem(os.fstat(descriptor)):
             raise ApiProblem(f"The key file {safe(path, limit=200)} ({KEY_FILE_VARIABLE}) {problem}; nothing was sent.")
-        return _decoded(file.read(_MOST_BYTES))
+        return _decoded(os.read(descriptor, _MOST_BYTES))
+    finally:
+        os.close(descriptor)
 
 
 def _file_problem(about: os.stat_result) -> str:

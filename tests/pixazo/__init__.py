@@ -1,0 +1,1 @@
+"""Tests of the room pixazo/, against servers of bare sockets."""
