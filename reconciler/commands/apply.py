@@ -34,12 +34,15 @@ from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action
 from reconciler.plan.change import Change, Plan
 from reconciler.plan.make import Request, make_plan
+from reconciler.plan.premises import approved_plan, require_digest
+from reconciler.plan.saved import SavedPlan, read_plan
 from reconciler.ports import Writer
 from reconciler.project import Project
 from reconciler.state import State
 from reconciler.text import format_money, money_text, safe
 
 WIDEST_NAME = 40
+MOST_PLAN_BYTES = 512_000_000
 
 
 def run(context: Context, options: ApplyOptions) -> int:
@@ -47,8 +50,9 @@ def run(context: Context, options: ApplyOptions) -> int:
     project = open_project(context)
     environment_name(context, project)
     _check_approval(context, project, options)
+    saved = _read(context, options.plan_file) if options.plan_file is not None else None
     with stoppable() as stop, open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer:
-        return _Run(context, options, project, writer, stop).run()
+        return _Run(context, options, project, writer, stop, saved).run()
 
 
 def _check_approval(context: Context, project: Project, options: ApplyOptions) -> None:
@@ -66,6 +70,18 @@ def _check_approval(context: Context, project: Project, options: ApplyOptions) -
         raise Usage("nobody is there to approve", hint="use -auto-approve with -max-cost=USD, or apply a saved plan: `reconciler plan -out=plan.json`")
 
 
+def _read(context: Context, name: str) -> SavedPlan:
+    path = context.root / name
+    try:
+        if path.stat().st_size > MOST_PLAN_BYTES:
+            raise Usage(f"{safe(name, limit=80)} has more than {MOST_PLAN_BYTES} bytes")
+        return read_plan(path.read_bytes().decode("utf-8"))
+    except UnicodeDecodeError:
+        raise PlanChanged(f"{safe(name, limit=80)} is not a saved plan: it is not UTF-8; nothing was bought") from None
+    except OSError as error:
+        raise Usage(f"{safe(name, limit=80)}: {error.strerror}", hint="`reconciler plan -out=plan.json` saves a plan") from error
+
+
 @dataclass(slots=True)
 class _Run:
     """One apply under the lock."""
@@ -75,6 +91,7 @@ class _Run:
     project: Project
     writer: Writer
     stop: Stop
+    saved: SavedPlan | None = None
     totals: Totals = field(default_factory=Totals)
     poller: Poller | None = None
     problem: ReconcilerError | None = None
@@ -105,7 +122,21 @@ class _Run:
         return stack.enter_context(connect(self.context, self.project, emulate=self.options.emulate, lineage=lineage))
 
     def _plan(self, catalog: Catalog, state: State) -> Plan:
-        options = self.options
+        options, project, now = self.options, self.project, self.context.clock.now()
+        endpoint = planned_endpoint(self.context, project, emulate=options.emulate)
+        if self.saved is not None:
+            return approved_plan(
+                self.saved,
+                catalog,
+                state,
+                prices=project.prices,
+                policy=project.policy,
+                now=now,
+                endpoint=endpoint,
+                max_cost=self.ceiling,
+                allow_retrain=options.allow_retrain,
+                allow_forget=options.allow_forget,
+            )
         request = Request(
             options.targets,
             options.excludes,
@@ -115,9 +146,7 @@ class _Run:
             allow_retrain=options.allow_retrain,
             allow_forget=options.allow_forget,
         )
-        endpoint = planned_endpoint(self.context, self.project, emulate=options.emulate)
-        now = self.context.clock.now()
-        return make_plan(catalog, state, prices=self.project.prices, policy=self.project.policy, request=request, now=now, endpoint=endpoint)
+        return make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=now, endpoint=endpoint)
 
     @property
     def ceiling(self) -> Money | None:
@@ -130,9 +159,11 @@ class _Run:
             self.context.out.write(text_of(self.context, plan, state))
             self.context.out.flush()
         _refuse(plan)
-        for wanted, found, name in ((self.options.plan_digest, plan.plan_digest, "plan"), (self.options.expect_spend, plan.spend_digest, "spend")):
-            if wanted is not None and not _same_digest(wanted, found):
-                raise PlanChanged(f"the {name} digest is {found}, not the approved {safe(wanted, limit=80)}; nothing was bought", hint="review a new plan")
+        approved = plan if self.saved is None else self.saved.plan
+        if self.options.plan_digest is not None:
+            require_digest("-plan-digest", self.options.plan_digest, approved.plan_digest)
+        if self.options.expect_spend is not None:
+            require_digest("-expect-spend", self.options.expect_spend, approved.spend_digest)
         if not self.options.auto_approve and self.options.plan_file is None and _does_something(plan):
             self._ask(plan)
 
@@ -284,9 +315,3 @@ def _does_something(plan: Plan) -> bool:
 
 def _is_done(change: Change) -> bool:
     return change.action not in (Action.WAIT, Action.HELD, Action.UNCHANGED) and (change.action is not Action.IN_DOUBT or change.resolution is not None)
-
-
-def _same_digest(wanted: str, found: str) -> bool:
-    """Digests may be given short (12 hex digits and more), as people see them."""
-    short = wanted.removeprefix("sha256:").lower()
-    return len(short) >= 12 and found.removeprefix("sha256:").startswith(short)
