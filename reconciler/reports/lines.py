@@ -42,17 +42,20 @@ _VERBS: dict[str, tuple[str, Tone]] = {
     "artifact_saved": ("saved", "good"),
     "budget": ("refused", "bad"),
 }
+_SEVERITIES: dict[str, tuple[str, Tone]] = {"error": ("error", "bad"), "info": ("note", "faint")}
 
 
 def event_line(event: Event, style: Style, *, name_width: int = NAME_WIDTH) -> str:
-    """The event on one line without a newline (a summary may have more); empty where it says nothing to people (an intent)."""
-    if event.type == "purchase_intent":
+    """The event on one line without a newline (a summary may have more); empty where it says nothing to people (an intent, a tick)."""
+    if event.type == "purchase_intent" or event.data.get("tick"):
         return ""
     if event.type == "change_summary":
         return summary_text(event.data, style).rstrip("\n")
     verb, tone = _VERBS.get(event.type, (event.type, "plain"))
     if event.type == "diagnostic":
-        verb, tone = ("error", "bad") if event.data.get("severity", event.level) == "error" else ("warning", "warn")
+        verb, tone = _SEVERITIES.get(str(event.data.get("severity", event.level)), ("warning", "warn"))
+    if event.type == "planned_change" and event.data.get("action"):
+        verb = style.foreign(event.data["action"]).replace("_", " ")
     if event.type == "job_settled" and event.data.get("phase") != "succeeded":
         tone = "bad"
     head = f"{_clock(event.at, style)} {pad(style.foreign(event.name or '', limit=200), name_width)}  "
@@ -83,13 +86,13 @@ def _parts(event: Event, style: Style) -> list[str]:
         case "job_settled":
             return _settled(event, style)
         case "planned_change":
-            return [_foreign(data, "action", style).replace("_", " "), money_of(data, "cost"), _foreign(data, "reason", style)]
+            return [_joined(", ", _foreign(data, "reason", style).replace("_", " "), money_of(data, "cost"))]
         case "budget":
             return [_joined(": ", _foreign(data, "limit", style), _foreign(data, "message", style) or style.foreign(event.message)), _lift(data, style)]
         case "artifact_saved":
             return [_joined("  ", _foreign(data, "path", style), _size(data)), f"sha256 {style.foreign(data['sha256'])}" if data.get("sha256") else ""]
         case "diagnostic":
-            return [_diagnostic(data, style)]
+            return [_diagnostic(data, style), _foreign(data, "detail", style)]
         case "version" | "purchase_intent" | "change_summary":
             return [style.foreign(event.message)]
         case _:

@@ -67,12 +67,16 @@ def line(kind: EventType, name: str | None = "portrait-cold", **data) -> str:
             ("artifact_saved", {"path": "artifacts/j-1/lora.safetensors", "size_bytes": 1400, "sha256": "ab"}),
             "07:46:02Z portrait-cold   saved      artifacts/j-1/lora.safetensors  1.4 kB; sha256 ab",
         ),
-        (("planned_change", {"action": "in_doubt", "cost": "0.00", "reason": "new_model"}), "07:46:02Z portrait-cold   planned    in doubt; $0.00; new_model"),
+        (("planned_change", {"action": "reuse", "cost": "0.00", "reason": "same_spec"}), "07:46:02Z portrait-cold   reuse      same spec, $0.00"),
     ],
 )
 def test_every_event_is_one_line_with_time_name_and_verb(event, expected):
     kind, data = event
     assert line(kind, **data) == expected
+
+
+def test_a_tick_of_the_clock_is_no_line():
+    assert event_line(Event("poll", AT, "", data={"tick": True}), STYLE) == ""
 
 
 def test_an_intent_says_nothing_to_people():

@@ -1,0 +1,105 @@
+"""`jobs`: every training that was bought, bound to a name or not; for people and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.job import Artifact, Job
+from reconciler.money import ZERO
+from reconciler.reports.document import FORMAT_VERSION, plain
+from reconciler.reports.layout import Cell, Column, join_lines, pad, paragraph, table
+from reconciler.reports.style import Style, Tone
+from reconciler.state import State
+from reconciler.text import format_money, format_size, format_time, plural
+
+_TONES: dict[str, Tone] = {"failed": "bad", "lost": "bad", "succeeded": "good"}
+
+
+def jobs_of(state: State) -> list[Job]:
+    """All jobs by the time they were bought."""
+    return sorted(state.jobs.values(), key=lambda job: (job.submitted_at, job.id))
+
+
+def bound_names(state: State) -> dict[str, list[str]]:
+    """Job → the names that point to it, as `environment/name`, sorted."""
+    bound: dict[str, list[str]] = {}
+    for environment, name in sorted(state.bindings):
+        bound.setdefault(state.bindings[environment, name].job, []).append(f"{environment}/{name}")
+    return bound
+
+
+def jobs_document(state: State) -> dict[str, Any]:
+    """The jobs document (contract §8), oldest first."""
+    bound = bound_names(state)
+    return {"format_version": FORMAT_VERSION, "jobs": [job_document(job, bound.get(job.id, [])) for job in jobs_of(state)]}
+
+
+def job_document(job: Job, bound_to: Sequence[str]) -> dict[str, Any]:
+    """One job as plain data, with its spec and its files."""
+    row = {
+        "job": job.id,
+        "attempt": job.attempt,
+        "environment": job.environment,
+        "name": job.name,
+        "trainer": job.trainer,
+        "request_id": job.request_id,
+        "phase": job.phase,
+        "spec_digest": job.spec_digest,
+        "spec": job.spec,
+        "price": job.price,
+        "charged": job.charged,
+        "submitted_at": job.submitted_at,
+        "settled_at": job.settled_at,
+        "artifacts": [artifact_document(a) for a in job.artifacts],
+        "error": job.error,
+        "bound_to": list(bound_to),
+    }
+    return dict(plain(row))
+
+
+def artifact_document(artifact: Artifact) -> dict[str, Any]:
+    """One file of a job. Its URL is shown without a query; a signed one is fetched by `artifacts pull`."""
+    return {"role": artifact.role, "url": artifact.url, "file_name": artifact.file_name, "size_bytes": artifact.size_bytes}
+
+
+def jobs_text(state: State, style: Style) -> str:
+    """One row per job, oldest first, then the sum."""
+    jobs, bound = jobs_of(state), bound_names(state)
+    if not jobs:
+        return "No job was ever bought.\n"
+    titles = (Column("job"), Column("phase"), Column("price", "right"), Column("bought"), Column("request id"), Column("for", wraps=True))
+    total = format_money(sum((job.price for job in jobs), ZERO))
+    rows = [_row(job, bound.get(job.id, []), style) for job in jobs]
+    return join_lines([*table(titles, rows, style), "", f"{plural(len(jobs), 'job')}, {total}."])
+
+
+def _row(job: Job, bound: Sequence[str], style: Style) -> list[Cell]:
+    names = ", ".join(bound) or f"no name; bought for {job.environment}/{job.name}"
+    phase: Cell = (str(job.phase), _TONES.get(job.phase, "plain"))
+    when = style.foreign(format_time(job.submitted_at))
+    return [style.foreign(job.id), phase, format_money(job.price), when, style.foreign(job.request_id), style.foreign(names, limit=2000)]
+
+
+def job_text(job: Job, bound_to: Sequence[str], style: Style) -> str:
+    """One job, a fact a line."""
+    parameters = dict(job.spec.get("parameters") or {})
+    files = [f"{a.role}  {a.url}{f'  {format_size(a.size_bytes)}' if a.size_bytes is not None else ''}" for a in job.artifacts]
+    facts = [
+        ("job", job.id),
+        ("phase", str(job.phase)),
+        ("price", format_money(job.price)),
+        ("request", job.request_id),
+        ("bought", format_time(job.submitted_at)),
+        ("ended", format_time(job.settled_at) if job.settled_at else ""),
+        ("for", f"{job.environment}/{job.name}"),
+        ("bound to", ", ".join(bound_to) or "no name"),
+        ("trainer", job.trainer),
+        ("dataset", str(job.spec.get("dataset", ""))),
+        *((str(key), str(value)) for key, value in sorted(parameters.items())),
+        ("spec", job.spec_digest),
+        ("error", job.error),
+        *(("file", file) for file in files),
+    ]
+    lines = [line for name, value in facts if value for line in paragraph(style.foreign(value, limit=4096), style, first=pad(style.foreign(name), 16))]
+    return join_lines(lines)
