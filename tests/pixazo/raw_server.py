@@ -52,11 +52,7 @@ class Peer:
         return request
 
     def wait_for_more(self) -> bool:
-        if self._rest:
-            return True
-        with contextlib.suppress(OSError):
-            return bool(self.sock.recv(1, socket.MSG_PEEK))
-        return False
+        return bool(self._rest) or self._more()
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from decimal import Decimal
+from urllib.parse import quote
 
 import pytest
 
@@ -278,11 +279,13 @@ def test_many_threads_poll_at_once_and_keep_their_answers_apart(serve, client):
     assert len(server.requests) == 320
 
 
-def test_a_key_in_an_answer_is_not_passed_on(serve, client):
-    body = {"status": "COMPLETED", "lora_url": f"https://h/{KEY.replace(chr(34), '')}.safetensors", "x": KEY}
-    for status in (200, 400, 401, 404):
-        text = repr(client(serve(answer(status, body | {"error": f"{'x' * 290}{KEY}"} if status != 200 else body))).observe(job()))
-        assert KEY[4:14] not in text.replace(KEY.replace('"', ""), "")
+@pytest.mark.parametrize("status", [200, 400, 401, 404])
+def test_a_key_in_an_answer_is_not_passed_on(serve, client, status):
+    spelled = quote(KEY, safe="")
+    body = {"status": "COMPLETED", "lora_url": f"https://h/{spelled}.safetensors"} if status == 200 else {"error": f"{'x' * 290}{KEY}"}
+    text = repr(client(serve(answer(status, body))).observe(job()))
+    assert KEY[:6] not in text
+    assert spelled[:6] not in text
 
 
 class TestLimiter:
