@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from reconciler.errors import Usage
 from reconciler.money import Money, parse_money
@@ -27,6 +27,7 @@ KNOWN_VARIABLES = (
     "RECONCILER_API_KEY_FILE",
     "RECONCILER_CACHE_DIR",
     "RECONCILER_CLI_ARGS",
+    "RECONCILER_EMULATE_SPEED",
     "RECONCILER_ENDPOINT",
     "RECONCILER_ENVIRONMENT",
     "RECONCILER_LOG",
@@ -55,13 +56,14 @@ class Setting(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What flags said; None or empty where they said nothing. `variables` is what `-var` and `-var-file` amount to."""
+    """What flags said; None or empty where they said nothing."""
 
     environment: str | None = None
     endpoint: str | None = None
     max_cost: str | None = None
     no_color: bool = False
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Name → (value, the flag that set it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Settings:
     colour: Setting[Colour]
     prompts: Setting[bool]
     """False where `CI` is set: nobody can answer."""
-    variables: Mapping[str, Setting[Any]] = field(default_factory=dict)
+    variables: Mapping[str, Setting[str]] = field(default_factory=dict)
 
     def with_project(self, *, endpoint: str | None, state_path: str) -> Settings:
         """These settings with the project file's values where neither a flag nor a variable said anything.
@@ -150,10 +152,10 @@ def _log(environment: Mapping[str, str]) -> Setting[str]:
     return Setting(level, "RECONCILER_LOG")
 
 
-def _variables(flags: Flags, environment: Mapping[str, str]) -> dict[str, Setting[Any]]:
-    found = {n.removeprefix(VARIABLE_PREFIX): Setting[Any](v, n) for n, v in sorted(environment.items()) if n.startswith(VARIABLE_PREFIX)}
+def _variables(flags: Flags, environment: Mapping[str, str]) -> dict[str, Setting[str]]:
+    found = {n.removeprefix(VARIABLE_PREFIX): Setting(v, n) for n, v in sorted(environment.items()) if n.startswith(VARIABLE_PREFIX)}
     found.pop("", None)
-    found.update({name: Setting(value, "-var") for name, value in flags.variables.items()})
+    found.update({name: Setting(value, origin) for name, (value, origin) in flags.variables.items()})
     return found
 
 

@@ -82,6 +82,26 @@ class Whole(click.ParamType[int]):
         return int(text)
 
 
+class Factor(click.ParamType[float]):
+    """A number above 0."""
+
+    name = "factor"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Raises Usage."""
+        from reconciler.errors import Usage
+        from reconciler.text import safe
+
+        del ctx
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise Usage(f"{_origin(param)}={safe(value, limit=80)}: not a number above 0")
+        return number
+
+
 class Duration(click.ParamType[float]):
     """Seconds, written `90`, `90s`, `40m`, `2h`; infinity for the bare flag."""
 

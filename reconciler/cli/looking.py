@@ -1,4 +1,4 @@
-"""status, show, output, jobs, cost, history: their flags."""
+"""status, show, output, jobs: their flags."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from reconciler.cli.flag import OUTPUT, OneOf, switch, value_flag
 from reconciler.cli.shared import api, environment_flag, json_flag, together, variables
 
 OUTPUT_FORMATS = ("json", "env", "yaml", "raw")
-COST_FORMATS = ("text", "json", "csv", "markdown")
 
 
 @declare("status", epilog="Exit 7 with a doubt, 8 with a failed job. Asks nobody; `reconciler refresh` does.")
@@ -20,8 +19,11 @@ COST_FORMATS = ("text", "json", "csv", "markdown")
 def status(context: Any, *, names: tuple[str, ...], json: bool, watch: bool, **values: Any) -> int:
     """Phases, ages, expected ends, request ids, artifacts, doubts."""
     from reconciler.commands import status as command
+    from reconciler.errors import Usage
 
     del values
+    if watch and json:
+        raise Usage("-watch and -json contradict each other")
     return command.run_watch(context, names=names) if watch else command.run(context, names=names, json=json)
 
 
@@ -67,29 +69,3 @@ def jobs(context: Any, *, what: str, job: str | None, json: bool) -> int:
     if what == "show" and job is None:
         raise Usage("jobs show needs a job or a request id", hint="reconciler jobs show JOB")
     return command.run_list(context, json=json) if job is None else command.run_show(context, job=job, json=json)
-
-
-@declare("cost", epilog="From the ledger alone, offline.")
-@together(
-    value_flag("by", "KEY", "month (default), model or label.KEY.", group=OUTPUT),
-    value_flag("format", "FORMAT", "text (default), json, csv or markdown.", group=OUTPUT, convert=OneOf(*COST_FORMATS)),
-    json_flag,
-)
-def cost(context: Any, *, by: str | None, format: str | None, json: bool) -> int:  # noqa: A002 - the flag's name
-    """What was spent, of it failed, in doubt, and avoided."""
-    from reconciler.commands import cost as command
-    from reconciler.errors import Usage
-
-    if json and format not in (None, "json"):
-        raise Usage(f"-json and -format={format} contradict each other")
-    return command.run(context, by=by or "month", form="json" if json else format or "text")
-
-
-@declare("history", epilog="From the ledger alone, offline.")
-@click.argument("name", required=False, metavar="[NAME]")
-@together(json_flag)
-def history(context: Any, *, name: str | None, json: bool) -> int:
-    """The ledger: who, when, commit, why, how much."""
-    from reconciler.commands import history as command
-
-    return command.run(context, name=name, json=json)

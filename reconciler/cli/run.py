@@ -191,6 +191,7 @@ def _call(command: Command, values: dict[str, Any], process: Process) -> int:
 
 def _context(values: dict[str, Any], process: Process) -> Context:
     """The context; what belongs to it is taken out of `values`."""
+    from reconciler.cli.table import COMMANDS
     from reconciler.commands.context import Context
     from reconciler.commands.variables import read_variables
     from reconciler.settings import Flags, resolve
@@ -201,7 +202,9 @@ def _context(values: dict[str, Any], process: Process) -> Context:
     root = _enter(folder)
     variables = read_variables(root, values.pop("var", ()), values.pop("var_file", ()))
     flags = Flags(values.pop("environment", None), values.get("endpoint"), values.get("max_cost"), no_color, variables)
-    return Context(root, resolve(flags, process.environment), process.environment, process.out, process.err, arguments=process.arguments)
+    return Context(
+        root, resolve(flags, process.environment), process.environment, process.out, process.err, arguments=process.arguments, commands=tuple(COMMANDS)
+    )
 
 
 def _enter(folder: str | None) -> Path:

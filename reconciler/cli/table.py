@@ -28,8 +28,6 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry(LOOK, "What the state holds, or a saved plan", "looking"),
     "output": Entry(LOOK, "Artifact URLs and ids for programs", "looking"),
     "jobs": Entry(LOOK, "Every job ever bought, bound to a name or not", "looking"),
-    "cost": Entry(LOOK, "What was spent, by month, model or label", "looking"),
-    "history": Entry(LOOK, "The ledger: who, when, commit, why, how much", "looking"),
     "resolve": Entry(SETTLE, "End a doubt about a purchase", "settling"),
     "adopt": Entry(SETTLE, "Take over a job that was bought elsewhere", "settling"),
     "pause": Entry(SETTLE, "Stop all purchases everywhere", "settling"),

@@ -7,12 +7,36 @@ from typing import Any
 import click
 
 from reconciler.cli.command import declare
-from reconciler.cli.flag import OneOf
+from reconciler.cli.flag import Factor, OneOf, Whole, value_flag
 from reconciler.cli.shared import json_flag, together
 
 SCHEMAS = ("manifest", "project", "plan", "events")
 SHELLS = ("bash", "zsh", "fish")
 PROTOCOLS = ("g1", "g2", "both")
+
+
+@declare("emulator", epilog="Until it is stopped. The URL is the first line on stdout.")
+@together(
+    value_flag("port", "N", "Default 0: any free port.", convert=Whole(0, 65535)),
+    value_flag("protocol", "P", "g1, g2 or both (default).", convert=OneOf(*PROTOCOLS)),
+    value_flag("speed", "X", "1 is the vendor's pace; 250 ends 1000 steps in 5 s.", convert=Factor()),
+    value_flag("ledger", "PATH", "Keep its books here; default: thrown away at the end."),
+    value_flag("faults", "FILE", "A fault plan: what goes wrong with which request."),
+)
+def emulator(context: Any, *, port: int | None, protocol: str | None, speed: float | None, ledger: str | None, faults: str | None) -> int:
+    """Serve the trainer API on loopback: nothing is trained, nothing is charged."""
+    from reconciler.commands import emulator as command
+    from reconciler.commands.context import trainers_here
+
+    return command.run(
+        port=port or 0,
+        protocol=protocol or "both",
+        speed=speed or 1.0,
+        ledger=context.root / ledger if ledger is not None else None,
+        faults=context.root / faults if faults is not None else None,
+        out=context.out.raw,
+        trainers=trainers_here(context),
+    )
 
 
 @declare("schema", bare=True)

@@ -8,20 +8,24 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.commands.clock import SystemClock
 from reconciler.commands.streams import Output
-from reconciler.errors import Usage
+from reconciler.errors import Invalid, StateProblem, Usage
 from reconciler.model import DEFAULT_ENVIRONMENT
 from reconciler.ports import Clock, Owner
+from reconciler.project import PROJECT_FILE
 from reconciler.settings import Provenance, Settings, provenance
 from reconciler.text import nearest, safe
+from reconciler.trainer import BUILT_IN, Trainer
 
 if TYPE_CHECKING:
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.model import Catalog
     from reconciler.project import Project
     from reconciler.store.sqlite import SqliteStore
 
@@ -42,6 +46,8 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
     arguments: tuple[str, ...] = ()
     """The command line without the program's name."""
+    commands: tuple[str, ...] = ()
+    """The names of all commands, for those who judge what a variable may be called."""
 
     @property
     def can_ask(self) -> bool:
@@ -54,7 +60,7 @@ class Context:
 
     @property
     def owner(self) -> Owner:
-        """This process as the holder of the lock. Values of flags stay out: they may be long, or secret by mistake."""
+        """Who holds the lock when this process does. Values of flags stay out: they may be long, or secret by mistake."""
         words = [word.partition("=")[0] for word in self.arguments[:1]]
         return Owner(os.getpid(), socket.gethostname(), self.provenance.actor, " ".join(words), self.clock.now())
 
@@ -76,15 +82,21 @@ def planned_endpoint(context: Context, project: Project, *, emulate: bool) -> st
 
 def environment_name(context: Context, project: Project) -> str:
     """The environment to work on. Raises Usage for one that the project does not declare."""
-    chosen = context.settings.environment
-    if chosen.value is None or (chosen.value == DEFAULT_ENVIRONMENT and not project.environments):
-        return DEFAULT_ENVIRONMENT
-    if chosen.value in project.environments:
-        return chosen.value
-    declared = sorted(project.environments)
-    near = nearest(chosen.value, declared, most=1)
-    hint = f"did you mean {near[0]}?" if near else f"declared are {', '.join(declared[:10])}" if declared else "reconciler.yaml declares no `environments:`"
-    raise Usage(f"{chosen.origin}={safe(chosen.value, limit=80)}: there is no such environment", hint=hint)
+    chosen, declared = context.settings.environment, sorted(project.environments) or [DEFAULT_ENVIRONMENT]
+    name = DEFAULT_ENVIRONMENT if chosen.value is None else chosen.value
+    if name in declared:
+        return name
+    if chosen.value is None:
+        raise Usage("this project has environments, and none was named", hint=f"add -e={declared[0]}; declared are {', '.join(declared[:10])}")
+    near = nearest(name, declared, most=1)
+    hint = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"declared are {', '.join(declared[:10])}"
+        if project.environments
+        else "reconciler.yaml declares no `environments:`"
+    )
+    raise Usage(f"{chosen.origin}={safe(name, limit=80)}: there is no such environment", hint=hint)
 
 
 def state_file(context: Context, project: Project) -> Path:
@@ -98,7 +110,9 @@ def journal_file(context: Context, project: Project) -> Path:
 
 
 def open_store(context: Context, project: Project) -> SqliteStore:
-    """The store over the journal; nothing is read or written yet."""
+    """The store over the journal; nothing is read or written yet. Raises StateProblem for a journal that is not in a file."""
+    if project.journal != "file":
+        raise StateProblem(f"`state.journal: {safe(project.journal, limit=80)}` is for a later version; nothing was read or sent", hint="use `journal: file`")
     from reconciler.journal.file import FileJournal
     from reconciler.store.sqlite import SqliteStore
 
@@ -109,4 +123,28 @@ def open_project(context: Context) -> Project:
     """`reconciler.yaml` of the project folder. Raises Invalid with every problem of it."""
     from reconciler.manifest.load import load_project
 
-    return load_project(context.root)
+    project, diagnostics = load_project(context.root)
+    if project is None:
+        raise Invalid(diagnostics)
+    return project
+
+
+def load_catalog(context: Context, project: Project) -> tuple[Catalog, list[Diagnostic]]:
+    """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment."""
+    from reconciler.manifest.load import load_catalog as load
+
+    variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
+    catalog, diagnostics = load(context.root, project, environment=environment_name(context, project), variables=variables, folder_digest=folder_digest())
+    if catalog is None:
+        raise Invalid(diagnostics)
+    return catalog, diagnostics
+
+
+def folder_digest() -> Callable[[Path], str] | None:
+    """The function that digests a local dataset, handed to the manifests so that they need not know how."""
+    return None
+
+
+def trainers_here(context: Context) -> Mapping[str, Trainer]:
+    """The trainers of the project in this folder, or the built-in ones where there is no project."""
+    return open_project(context).trainers if (context.root / PROJECT_FILE).exists() else BUILT_IN

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
+from reconciler.commands.context import Context, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.options import PlanOptions
+from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.problems import show_notes
 from reconciler.commands.reports import check_reports, write_file, write_reports
 from reconciler.commands.style import style
 from reconciler.diagnostics import in_order
 from reconciler.errors import Refused
+from reconciler.job import Pause
 from reconciler.plan.action import Action, Reason
 from reconciler.plan.change import Plan
 from reconciler.plan.make import Request, make_plan
+from reconciler.project import Project
 from reconciler.state import State
 
 CHANGES = 2
@@ -44,9 +47,8 @@ def run(context: Context, options: PlanOptions) -> int:
 def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     """The plan of this project as it is, and the state it was made from. Raises Invalid, StateProblem, Usage."""
     project = open_project(context)
-    environment_name(context, project)
     catalog, warnings = load_catalog(context, project)
-    state = open_store(context, project).view()
+    state = paused_as_marked(context, project, open_store(context, project).view())
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)
     endpoint = planned_endpoint(context, project, emulate=options.emulate)
     plan = make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=context.clock.now(), endpoint=endpoint)
@@ -54,6 +56,12 @@ def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     if options.compact_warnings:
         found = [replace(d, source_line=None) for d in found]
     return replace(plan, diagnostics=tuple(in_order(found))), state
+
+
+def paused_as_marked(context: Context, project: Project, state: State) -> State:
+    """`state`, paused also where the pause stands only in its marker, because another process holds the lock."""
+    reason = standing_pause(pause_file(context, project)) if state.pause is None else None
+    return state if reason is None else replace(state, pause=Pause(reason.removeprefix("pause: "), "", context.clock.now()))
 
 
 def text_of(context: Context, plan: Plan, state: State) -> str:

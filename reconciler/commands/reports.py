@@ -20,17 +20,23 @@ def check_reports(reports: Sequence[tuple[str, str]]) -> None:
     for form, _ in reports:
         if form not in FORMATS:
             near = nearest(form, list(FORMATS), most=1)
-            raise Usage(f"-report {safe(form, limit=80)}=…: there is no such format", hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(FORMATS)}")
+            raise Usage(
+                f"-report {safe(form, limit=80)}=…: there is no such format", hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(FORMATS)}"
+            )
 
 
 def write_reports(context: Context, plan: Plan, reports: Sequence[tuple[str, str]]) -> int:
-    """Write them all. 1 when one could not be written (said on stderr), else 0."""
+    """Write a plan's reports. 1 when one could not be written (said on stderr), else 0."""
     from reconciler.plan.document import plan_document
     from reconciler.reports.document import json_text
 
+    return write_texts(context, json_text(plan_document(plan)), reports) if reports else 0
+
+
+def write_texts(context: Context, text: str, reports: Sequence[tuple[str, str]]) -> int:
+    """Write `text` wherever `reports` want it. 1 when one could not be written (said on stderr), else 0."""
     code = 0
     for _, path in reports:
-        text = json_text(plan_document(plan))
         if path == "-":
             context.out.write(text)
             continue

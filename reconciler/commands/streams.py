@@ -50,6 +50,11 @@ class Output:
         return min(max(found or WIDTH_WITHOUT_TERMINAL, NARROWEST), WIDEST)
 
     @property
+    def is_open(self) -> bool:
+        """Whether anybody can still read what is written."""
+        return self._stream is not None
+
+    @property
     def raw(self) -> TextIO | None:
         """The stream itself, for a display that moves the cursor; None when there is none."""
         return self._stream

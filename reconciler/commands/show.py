@@ -1,0 +1,99 @@
+"""`show`: what the state holds; a saved plan; one model with the place of every value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.commands.context import Context, load_catalog, open_project, open_store
+from reconciler.commands.problems import show_notes
+from reconciler.commands.style import style
+from reconciler.diagnostics import Diagnostic, Place
+from reconciler.errors import Invalid, Usage
+from reconciler.model import Model
+from reconciler.reports.document import FORMAT_VERSION, json_text
+from reconciler.text import nearest, safe
+
+LARGEST_PLAN_BYTES = 512 * 1024 * 1024
+
+
+def run_state(context: Context, *, json: bool) -> int:
+    """What the state holds."""
+    from reconciler.reports.state import state_document, state_text
+
+    state = open_store(context, open_project(context)).view()
+    if json:
+        context.out.write(json_text(state_document(state)))
+        return 0
+    show_notes(context, state)
+    context.out.write(state_text(state, style(context)))
+    return 0
+
+
+def run_plan(context: Context, *, plan_file: str, json: bool) -> int:
+    """A saved plan, as it was printed when it was made. Needs neither project nor state."""
+    from reconciler.plan.saved import read_plan
+    from reconciler.reports.terminal import plan_text
+
+    text = read_file(context.root / plan_file)
+    plan = read_plan(text).plan
+    if json:
+        from json import loads
+
+        context.out.write(json_text(loads(text)))
+    else:
+        context.out.write(plan_text(plan, style(context), now=plan.created_at))
+    return 0
+
+
+def read_file(path: Path) -> str:
+    """The text of a saved plan. Raises Usage when it cannot be read, or cannot be a plan."""
+    shown = safe(path, limit=300)
+    try:
+        if path.stat().st_size > LARGEST_PLAN_BYTES:
+            raise Usage(f"{shown} is larger than {LARGEST_PLAN_BYTES} bytes and is no plan of ours")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise Usage(f"{shown} is not UTF-8 and is no plan of ours") from None
+    except (OSError, ValueError) as error:
+        raise Usage(f"the plan {shown} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def run_model(context: Context, *, name: str, json: bool) -> int:
+    """One model as it is sent, each value with the place where it was written."""
+    catalog, _ = load_catalog(context, open_project(context))
+    model = catalog.models.get(name)
+    if model is None:
+        near = nearest(name, sorted(catalog.models), most=2)
+        detail = f"did you mean {' or '.join(near)}?" if near else "`reconciler plan` lists all models"
+        raise Invalid([Diagnostic("error", "no-such-model", f"no manifest declares {safe(name, limit=80)!r} in this environment", detail)])
+    values = _values(model)
+    if json:
+        rows = [{"path": p, "value": v, "file": w.file if w else None, "line": w.line if w else None} for p, v, w in values]
+        context.out.write(json_text({"format_version": FORMAT_VERSION, "name": name, "spec_digest": model.spec.digest, "fields": rows}))
+        return 0
+    from reconciler.reports.layout import Column, join_lines, table
+
+    look = style(context)
+    rows_text = [(look.foreign(p), look.foreign(v, limit=300), look.foreign(w) if w else "default") for p, v, w in values]
+    head = [look.paint(look.foreign(name), "strong"), ""]
+    context.out.write(join_lines([*head, *table((Column(), Column(wraps=True), Column()), rows_text, look), "", f"spec digest {model.spec.digest}"]))
+    return 0
+
+
+def _values(model: Model) -> list[tuple[str, object, Place | None]]:
+    """(path, value, place or None) of everything that the model says, what it buys first."""
+    spec = model.spec
+    values: list[tuple[str, object]] = [("trainer", spec.trainer), ("dataset", model.dataset.url), ("dataset identity", model.dataset.identity)]
+    values += list(spec.parameters)
+    values += [("generation", spec.generation), ("description", model.description), ("trigger", model.trigger)]
+    values += [(f"labels.{key}", value) for key, value in model.labels]
+    values += [(f"lifecycle.{key}", value) for key, value in model.lifecycle._asdict().items() if value not in (None, (), False)]
+    return [(path, value, _place(model, path)) for path, value in values if value not in ("", None)]
+
+
+def _place(model: Model, path: str) -> Place | None:
+    while path:
+        if (place := model.fields.get(path)) is not None:
+            return place
+        path = path.rpartition(".")[0]
+    return None
