@@ -178,10 +178,13 @@ def format_size(size_bytes: int) -> str:
 
 def format_time(instant: str, *, today: str = "") -> str:
     """An instant (UTC, ISO 8601) for people: `2026-11-21 22:14 UTC`; on the day of `today` (ISO 8601 too) only `22:14 UTC`."""
-    day, clock = instant[:10], instant[11:16]
-    if len(clock) != 5:
+    if not _INSTANT.match(instant):
         return safe(instant, limit=40)
+    day, clock = instant[:10], instant[11:16]
     return f"{clock} UTC" if day == today[:10] else f"{day} {clock} UTC"
+
+
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9.]+)?Z?$")
 
 
 def plural(count: int, noun: str, nouns: str = "") -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.ports import Owner
 from reconciler.reports.expected import seconds_between
+from reconciler.reports.layout import join_lines
 from reconciler.reports.style import Style
 from reconciler.text import format_duration, format_time
 
@@ -14,4 +15,5 @@ def lock_text(owner: Owner | None, style: Style, *, now: str) -> str:
         return "Nobody holds the lock.\n"
     held = seconds_between(owner.since, now)
     since = f"{style.foreign(format_time(owner.since, today=now))}{f', {format_duration(held)}' if held is not None else ''}"
-    return f"Held by {style.foreign(owner.actor)} on {style.foreign(owner.host)} (process {owner.pid}) since {since}: {style.foreign(owner.command)}\n"
+    text = f"Held by {style.foreign(owner.actor)} on {style.foreign(owner.host)} (process {owner.pid}) since {since}: {style.foreign(owner.command)}"
+    return join_lines([text])

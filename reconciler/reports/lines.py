@@ -64,7 +64,8 @@ def event_line(event: Event, style: Style, *, name_width: int = NAME_WIDTH) -> s
 
 
 def _clock(at: str, style: Style) -> str:
-    return f"{at[11:19]}Z" if len(at) >= 19 and at.isascii() else style.foreign(at, limit=30)
+    clock = at[11:19]
+    return f"{clock}Z" if len(clock) == 8 and clock.replace(":", "").isdigit() else style.foreign(at, limit=30)
 
 
 def _text(event: Event, style: Style) -> str:

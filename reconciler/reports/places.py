@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.diagnostics import Place
 from reconciler.plan.change import Plan
+from reconciler.text import redact
 
 
 def plan_places(plan: Plan) -> Mapping[str, str]:
@@ -18,8 +19,8 @@ def plan_places(plan: Plan) -> Mapping[str, str]:
 
 
 def short_files(files: Iterable[str]) -> Mapping[str, str]:
-    """Each file → its shortest end, in whole path components, that is the end of no other of these files."""
-    distinct = sorted(set(files))
+    """Each file (redacted) → its shortest end, in whole path components, that is the end of no other of these files."""
+    distinct = sorted({redact(file) for file in files})  # whole, before a cut hides what it is
     ends = Counter(end for file in distinct for end in _ends(file))
     return {file: next((end for end in _ends(file) if ends[end] == 1), file) for file in distinct}
 
@@ -31,4 +32,7 @@ def _ends(file: str) -> list[str]:
 
 def short_place(place: Place | None, short: Mapping[str, str]) -> str:
     """`products.yaml:31`, or nothing where there is no place. Not yet safe: paths are foreign text."""
-    return "" if place is None else f"{short.get(place.file, place.file)}:{place.line}"
+    if place is None:
+        return ""
+    file = redact(place.file)
+    return f"{short.get(file, file)}:{place.line}"
