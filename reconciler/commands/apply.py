@@ -199,6 +199,7 @@ class _Run:
                 return
             poller = Poller(self.writer, connected.api, self.context.clock, self.stop, pace_of(connected.origin.world), self.options.poll_parallelism or 8)
             self.poller = poller
+            poller.seconds_per_step = connected.seconds_per_step
             poller.learn(self.writer.state())
             teller.tell_all(self._apply(plan, catalog, connected, poller).run())
             teller.tell_all(self._poll(poller))

@@ -59,9 +59,10 @@ def _poll(context: Context, options: RefreshOptions, project: Project, writer: W
     lineage = writer.state().lineage
     with (
         connect(context, project, emulate=options.emulate, lineage=lineage) as connected,
-        telling(context, as_json=options.json, name_width=max((len(j.name) for j in jobs), default=14)) as teller,
+        telling(context, as_json=options.json, name_width=max((len(j.name) for j in jobs), default=14), all_polls=options.wait_seconds is None) as teller,
     ):
         poller = Poller(writer, connected.api, context.clock, stop, pace_of(connected.origin.world), options.poll_parallelism or 8)
+        poller.seconds_per_step = connected.seconds_per_step
         poller.learn(writer.state())
         problem: ReconcilerError | None = None
         try:

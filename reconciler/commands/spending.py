@@ -19,6 +19,7 @@ from reconciler.engine.stop import Stop
 from reconciler.errors import Usage
 from reconciler.ports import TrainerApi
 from reconciler.project import Project
+from reconciler.trainer import SECONDS_PER_STEP
 
 if TYPE_CHECKING:
     from reconciler.pixazo.key import Key
@@ -57,6 +58,8 @@ class Connected:
 
     api: TrainerApi
     origin: Origin
+    seconds_per_step: float = SECONDS_PER_STEP
+    """How long one step takes there, as far as is known beforehand."""
 
 
 @contextlib.contextmanager
@@ -66,17 +69,20 @@ def connect(context: Context, project: Project, *, emulate: bool, lineage: str) 
     from reconciler.pixazo.key import Key, read_key
 
     with contextlib.ExitStack() as stack:
+        pace = SECONDS_PER_STEP
         if emulate:
             from reconciler.emulator.embedded import embedded
 
-            endpoint = stack.enter_context(embedded(state_file(context, project).parent, project.trainers, speed=_speed(context.environment)))
+            speed = _speed(context.environment)
+            pace = SECONDS_PER_STEP / speed
+            endpoint = stack.enter_context(embedded(state_file(context, project).parent, project.trainers, speed=speed))
             key = Key(EMULATED_KEY, source="the emulator")
         else:
             endpoint = project_settings(context, project).endpoint.value
             key = read_key(context.environment)
         api = PixazoApi(endpoint, key, project.trainers, polls_per_second=_rate(project, endpoint), proxy_environment={} if emulate else context.environment)
         stack.callback(api.close)
-        yield Connected(api, _origin(context, api.endpoint, "emulated" if emulate else api.world, key, lineage))
+        yield Connected(api, _origin(context, api.endpoint, "emulated" if emulate else api.world, key, lineage), pace)
 
 
 def world_of(context: Context, project: Project, *, emulate: bool) -> str:

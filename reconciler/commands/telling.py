@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 class Teller:
     """Shows events. Make it with `telling`."""
 
-    def __init__(self, context: Context, *, as_json: bool, into: TextIO | None, live: Live | None, name_width: int) -> None:
+    def __init__(self, context: Context, *, as_json: bool, into: TextIO | None, live: Live | None, name_width: int, all_polls: bool) -> None:
         self._context = context
         self._as_json = as_json
         self._into = into
         self._live = live
         self._style = error_style(context)
         self._name_width = name_width
+        self._all_polls = all_polls
+        self._last_trouble = ""
         self.trouble = ""
 
     def tell(self, event: Event) -> None:
@@ -51,9 +53,18 @@ class Teller:
             self._context.out.flush()
         elif self._live is not None:
             self._live.show(event)
-        elif text := event_line(event, self._style, name_width=self._name_width):
+        elif self._is_news(event) and (text := event_line(event, self._style, name_width=self._name_width)):
             self._context.err.line(text)
             self._context.err.flush()
+
+    def _is_news(self, event: Event) -> bool:
+        """A log of hours keeps what moved: a poll that changed nothing is not said again, nor the same trouble of every job."""
+        if event.type != "poll" or self._all_polls:
+            return True
+        trouble = str(event.data.get("trouble") or "")
+        is_new = bool(trouble) and trouble != self._last_trouble
+        self._last_trouble = trouble
+        return is_new or bool(event.data.get("changed"))
 
     def tell_all(self, events: Iterable[Event]) -> None:
         """Show events as they come."""
@@ -62,8 +73,8 @@ class Teller:
 
 
 @contextlib.contextmanager
-def telling(context: Context, *, as_json: bool, json_into: str | None = None, name_width: int = 14) -> Iterator[Teller]:
-    """A teller for one command. Raises Usage when the file of `-json-into` cannot be written."""
+def telling(context: Context, *, as_json: bool, json_into: str | None = None, name_width: int = 14, all_polls: bool = False) -> Iterator[Teller]:
+    """A teller for one command. `all_polls`: lines also for polls that changed nothing. Raises Usage when the file of `-json-into` cannot be written."""
     with contextlib.ExitStack() as stack:
         into: TextIO | None = None
         if json_into is not None:
@@ -79,4 +90,4 @@ def telling(context: Context, *, as_json: bool, json_into: str | None = None, na
             assert raw is not None, "a terminal is a stream"
             live = Live(raw, error_style(context))
             stack.callback(live.close)
-        yield Teller(context, as_json=as_json, into=into, live=live, name_width=name_width)
+        yield Teller(context, as_json=as_json, into=into, live=live, name_width=name_width, all_polls=all_polls)

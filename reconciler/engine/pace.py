@@ -8,7 +8,8 @@ from statistics import median
 
 from reconciler.engine.progress import seconds_between
 from reconciler.job import Job, Phase
-from reconciler.trainer import SECONDS_PER_STEP
+
+FEWEST_JOBS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ def expected_seconds(job: Job, seconds_per_step: float) -> float | None:
     return None if job.steps is None else job.steps * seconds_per_step
 
 
-def learned_seconds_per_step(jobs: Iterable[Job]) -> float:
-    """The median of our own history (at least three good jobs), else upstream's measured value."""
+def learned_seconds_per_step(jobs: Iterable[Job]) -> float | None:
+    """The median of our own history, of at least three good jobs; None without them."""
     rates = [
         seconds_between(job.submitted_at, job.settled_at) / job.steps
         for job in jobs
         if job.phase is Phase.SUCCEEDED and job.settled_at and job.steps and job.polls > 1 and job.attempt
     ]
-    return median(rates) if len(rates) >= 3 else SECONDS_PER_STEP
+    return median(rates) if len(rates) >= FEWEST_JOBS else None

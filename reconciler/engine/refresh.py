@@ -19,6 +19,7 @@ from reconciler.job import Artifact, Job, Phase
 from reconciler.ports import Clock, TrainerApi, Writer
 from reconciler.state import State
 from reconciler.text import money_text, redact
+from reconciler.trainer import SECONDS_PER_STEP
 from reconciler.verdict import Observation
 
 _TICK_SECONDS = 0.1
@@ -44,12 +45,13 @@ class Poller:
     """The last reason for no news, when a whole round brought none."""
     refused: str = ""
     """Why the API refuses all polls (a bad key): polling ends."""
-    _learned: float = 0.0
+    seconds_per_step: float = SECONDS_PER_STEP
+    """Training time of one step, as far as can be told: what jobs are expected by."""
     _warned: set[tuple[str, str]] = field(default_factory=set)
 
     def learn(self, state: State) -> None:
-        """Expect what our own history shows."""
-        self._learned = learned_seconds_per_step(state.jobs.values())
+        """Expect what our own history shows, where it shows enough."""
+        self.seconds_per_step = learned_seconds_per_step(state.jobs.values()) or self.seconds_per_step
 
     def round(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Ask about each job once."""
@@ -97,7 +99,7 @@ class Poller:
 
     def expected(self, job: Job) -> float | None:
         """Seconds from submission to the end, as far as can be told."""
-        return expected_seconds(job, self._learned or 1.27)
+        return expected_seconds(job, self.seconds_per_step)
 
     def _work(self, todo: Iterator[Job], answers: queue.Queue[tuple[Job, Observation]], running: threading.Semaphore) -> None:
         try:
@@ -129,7 +131,7 @@ class Poller:
         self._write(now, [step for _, _, step in steps])
         for before, seen, step in steps:
             self.changed += step.job.phase is not before.phase
-            yield from self._tell(now, seen, step)
+            yield from self._tell(now, seen, step, has_moved=step.job.phase is not before.phase)
 
     def _write(self, now: str, steps: Sequence[Step]) -> None:
         ended = [s.job for s in steps if s.is_settled]
@@ -137,7 +139,7 @@ class Poller:
         self.writer.observe([s.job for s in steps])
         self.settled += ended
 
-    def _tell(self, now: str, seen: Observation, step: Step) -> Iterator[Event]:
+    def _tell(self, now: str, seen: Observation, step: Step, *, has_moved: bool) -> Iterator[Event]:
         job = step.job
         for warning in step.warnings:
             if (job.id, warning) not in self._warned:
@@ -151,7 +153,7 @@ class Poller:
             text = f"{job.phase}{': ' + job.error if job.error else ''}"
             yield Event("job_settled", now, text, job.name, "info" if job.phase is Phase.SUCCEEDED else "error", data)
             return
-        data |= {"elapsed_seconds": seconds_between(job.submitted_at, now), "expected_seconds": self.expected(job)}
+        data |= {"changed": has_moved, "elapsed_seconds": seconds_between(job.submitted_at, now), "expected_seconds": self.expected(job)}
         if seen.trouble:
             data["trouble"] = seen.trouble
         yield Event("poll", now, f"{job.phase}{'; no news: ' + seen.trouble if seen.trouble else ''}", job.name, "info", data)
