@@ -26,15 +26,13 @@ ZERO_WIDTH = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u20
 
 _FORBIDDEN = re.compile(f"[{HIDDEN}\ufeff]|\r(?!\n)")
 _MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-_SECRETS = (
-    re.compile(
-        r"\b(?:sk|rk|pk)[-_][A-Za-z0-9_-]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bhf_[A-Za-z0-9]{30,}|\bAIza[A-Za-z0-9_-]{30,}|\bxox[abprs]-[A-Za-z0-9-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY"
-    ),
-    re.compile(
-        r"(?im)^[ \t{-]*[\"']?[\w.-]*(?:api[_-]?key|subscription[_-]?key|secret|password|passwd|auth[_-]?token)[\"']?[ \t]*:[ \t]*[\"']?(?=[^\s\"'$,}]{8})"
-    ),
+_KNOWN_SECRETS = re.compile(
+    r"\b(?:[sr]k|pk)[-_][A-Za-z0-9_-]{20}|\bgh[pousr]_[A-Za-z0-9]{30}|\bhf_[A-Za-z0-9]{30}|\bAIza[A-Za-z0-9_-]{30}|\bxox[abprs]-[A-Za-z0-9-]{10}|-----BEGIN [A-Z ]{0,20}PRIVATE KEY"
 )
-_HEX_VALUE = re.compile(r"(?m)^[ \t{-]*[\"']?([A-Za-z_][\w.-]*)[\"']?[ \t]*:[ \t]*[\"']?([0-9a-fA-F]{32})(?![0-9A-Za-z])")
+_NAMED_SECRETS = re.compile(r"(?i)(?:api[_-]?key|subscription[_-]?key|secret|passwo?r?d|auth[_-]?token)[\"']?[ \t]{0,20}:[ \t]{0,20}[\"']?(?=[^\s\"'$,}]{8})")
+_SECRET_WORDS = ("key", "secret", "passw", "token")
+_HEX = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32}(?=[\"']?[ \t]{0,20}(?:[\r\n,}#]|$))")
+_HEX_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,100})[\"']?[ \t]{0,20}:[ \t]{0,20}[\"']?$")
 _HEX_KEYS = frozenset({"id", "request_id", "attempt", "sha256", "from", "to"})
 
 
@@ -152,11 +150,9 @@ def _character_message(char: str) -> str:
 
 
 def _find_secrets(source: Source, problems: Problems) -> None:
-    hits = [m.start() for pattern in _SECRETS for m in pattern.finditer(source.text)]
-    hits += [m.start(2) for m in _HEX_VALUE.finditer(source.text) if m[1] not in _HEX_KEYS]
-    for start in sorted(hits)[:MAX_CHARACTER_PROBLEMS]:
-        end = _end_of_blank(source.text, start)
-        place = source.position(end)
+    """Adds what looks like a secret, without repeating it; its lines are never shown."""
+    for start in sorted(_secrets(source.text))[:MAX_CHARACTER_PROBLEMS]:
+        place = source.position(start)
         if place.line in source.secret_lines:
             continue
         source.secret_lines.add(place.line)
@@ -164,7 +160,13 @@ def _find_secrets(source: Source, problems: Problems) -> None:
         problems.add("E008", "this looks like an API key or another secret", detail, place=place)
 
 
-def _end_of_blank(text: str, start: int) -> int:
-    while start < len(text) and text[start] in " \t":
-        start += 1
-    return start
+def _secrets(text: str) -> list[int]:
+    hits = [m.start() for m in _KNOWN_SECRETS.finditer(text)]
+    lowered = text.lower()
+    if any(word in lowered for word in _SECRET_WORDS):
+        hits += [m.end() for m in _NAMED_SECRETS.finditer(text)]
+    for match in _HEX.finditer(text):
+        key = _HEX_KEY.search(text[max(text.rfind("\n", 0, match.start()), match.start() - 160) + 1 : match.start()])
+        if key is not None and key[1] not in _HEX_KEYS:
+            hits.append(match.start())
+    return hits

@@ -20,7 +20,7 @@ MAX_PURE_CHARACTERS = 256 * 1024
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: .*)?\r?$|^={7}\r?$", re.MULTILINE)
 _COLON = re.compile(r"(?<=[A-Za-z0-9]):(?=[A-Za-z0-9/])")
 _STAND_IN = "\uf8ff"
-_DIRECTIVE = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*%")
+_DIRECTIVE = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+%")
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
@@ -76,21 +76,14 @@ def _attempt(events: Iterator[Any], builder: Builder) -> tuple[Builder, Exceptio
 
 def _c_events(text: str) -> Iterator[Any]:
     from _ruamel_yaml import CParser
-    from ruamel.yaml.events import StreamEndEvent
 
-    parser = CParser(text.encode("utf-8"))
-    next_event = parser.get_event
-    while True:
-        event = next_event()
-        yield event
-        if type(event) is StreamEndEvent:
-            return
+    return iter(CParser(text.encode("utf-8")).get_event, None)
 
 
 def _pure_events(text: str) -> Iterator[Any]:
     from ruamel.yaml import YAML
 
-    yield from YAML(typ="safe", pure=True).parse(text)
+    return iter(YAML(typ="safe", pure=True).parse(text))
 
 
 def _refused_unparsed(source: Source, problems: Problems) -> bool:

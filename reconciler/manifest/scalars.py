@@ -31,6 +31,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _BASED = re.compile(r"[-+]?0[xo][0-9a-fA-F]+")
 _NUMBER_STARTS = frozenset("0123456789+-.")
+MAY_RESOLVE = frozenset("0123456789+-.~nNtTfF") | {""}
+"""A plain scalar that begins with none of these is text."""
 
 
 class Odd(NamedTuple):

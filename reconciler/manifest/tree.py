@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 from ruamel.yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from reconciler.diagnostics import Place
 from reconciler.manifest.front import HIDDEN, ZERO_WIDTH
-from reconciler.manifest.scalars import Odd, Value, resolve
+from reconciler.manifest.scalars import MAY_RESOLVE, Odd, Value, resolve
 from reconciler.manifest.source import Problems, Source, shown
 
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000
+"""After aliases are written out."""
+MAX_WRITTEN = 1_000_000
+"""Values that a file may really hold; 10 MB of models are fewer."""
 MAX_SCALAR = 64 * 1024
 MAX_KEY = 1024
 
@@ -46,7 +49,7 @@ class Scalar(Node):
 
     __slots__ = ("plain", "text", "value")
 
-    def __init__(self, source: Source, line: int, column: int, value: Value, text: str, plain: bool) -> None:  # noqa: PLR0917 -- built a million times; keywords cost
+    def __init__(self, source: Source, line: int, column: int, value: Value, text: str, plain: bool) -> None:
         self.source = source
         self.line = line
         self.column = column
@@ -111,7 +114,9 @@ class Builder:
         self._stack: list[_Frame] = []
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._nodes = 0
-        self._check_width = bool(_ZERO_WIDTH.search(source.text))
+        self._merged = 0
+        self._check_width = not source.text.isascii() and bool(_ZERO_WIDTH.search(source.text))
+        self._careful = self._check_width or restore is not None
         self._dispatch = {
             ScalarEvent: self._scalar,
             MappingStartEvent: self._open_map,
@@ -149,11 +154,20 @@ class Builder:
     def _scalar(self, event: Any) -> None:
         mark = event.start_mark
         text: str = event.value
+        style = event.style
+        if style or event.ctag is not None or event.anchor is not None or self._careful or len(text) > MAX_SCALAR:
+            self._special(text, style, event)
+            return
+        value = resolve(text) if text[:1] in MAY_RESOLVE else text
+        self._add(Scalar(self.source, mark.line, mark.column, value, text, True), 1)
+
+    def _special(self, text: str, style: str | None, event: Any) -> None:
+        """A scalar that is quoted, long, tagged, anchored, or stands in a file that needs a closer look."""
+        mark = event.start_mark
         if self._restore is not None:
             text = text.replace(*self._restore)
-        style = event.style
         plain = not style
-        if event.tag is not None:
+        if event.ctag is not None:
             self._tagged(event)
         if len(text) > MAX_SCALAR and text[:5].lower() != "data:":
             self._fault("E026", f"a value of {len(text):,} characters; the limit is {MAX_SCALAR:,}", "", event)
@@ -164,7 +178,7 @@ class Builder:
             self._anchors[event.anchor] = (node, 1)
         self._add(node, 1)
 
-    def _hidden(self, text: str, style: str, event: Any) -> None:
+    def _hidden(self, text: str, style: str | None, event: Any) -> None:
         found = (_HIDDEN if style == '"' else _ZERO_WIDTH).search(text)
         assert found is not None, "called after a match"
         detail = "It cannot be seen by a reviewer." + ("" if style == '"' else " If it is meant, put the text in quotes.")
@@ -179,7 +193,7 @@ class Builder:
         self._open(Seq(self.source, mark.line, mark.column), event)
 
     def _open(self, node: Map | Seq, event: Any) -> None:
-        if event.tag is not None:
+        if event.ctag is not None:
             self._tagged(event)
         if len(self._stack) >= MAX_DEPTH:
             self._fault("E016", f"nested deeper than {MAX_DEPTH} levels", "", event)
@@ -217,10 +231,8 @@ class Builder:
         parent = frame.node
         frame.size += size
         self._nodes += 1
-        if frame.size > MAX_NODES or self._nodes > MAX_NODES:
-            place = node.place if event is None else Place(self.source.path, event.start_mark.line + 1, event.start_mark.column + 1)
-            self.problems.add("E017", f"more than {MAX_NODES:,} values after aliases are written out", "", place=place, source=self.source)
-            raise Halt
+        if frame.size > MAX_NODES or self._nodes > MAX_WRITTEN:
+            self._too_many(node if event is None else event, frame.size)
         if type(parent) is Seq:
             parent.items.append(node)
         elif frame.key is None:
@@ -228,6 +240,17 @@ class Builder:
         else:
             key, frame.key = frame.key, None
             self._put(frame, key, node)
+
+    def _too_many(self, at: Any, size: int) -> NoReturn:
+        mark = getattr(at, "start_mark", at)
+        place = Place(self.source.path, mark.line + 1, mark.column + 1)
+        if size > MAX_NODES:
+            self.problems.add("E017", f"more than {MAX_NODES:,} values after aliases are written out", "", place=place, source=self.source)
+        else:
+            self.problems.add(
+                "E017", f"more than {MAX_WRITTEN:,} values in one file", "Split it: where a model is written has no meaning.", place=place, source=self.source
+            )
+        raise Halt
 
     def _key(self, node: Node) -> Scalar:
         if type(node) is not Scalar:
@@ -288,8 +311,8 @@ class Builder:
                     "E023", "`<<` needs a mapping or a list of mappings", "Refer to one with an alias: `<<: *name`.", place=key.place, source=self.source
                 )
                 return
-            self._nodes += len(source.entries)
-            if self._nodes > MAX_NODES:
+            self._merged += len(source.entries)
+            if self._merged > MAX_NODES:
                 self.problems.add("E017", f"more than {MAX_NODES:,} values after `<<` is written out", "", place=key.place, source=self.source)
                 raise Halt
             for name, entry in source.entries.items():
