@@ -91,9 +91,9 @@ def _text(message: str, hint: str, diagnostics: Sequence[Diagnostic], style: Sty
 
 def _lines(text: str) -> str:
     """Our own line breaks stay; everything else in a message is made inert."""
-    from reconciler.text import safe
+    from reconciler.text import inert_line, safe
 
-    return "\n".join(safe(line, limit=2000) for line in text.split("\n")[:200])
+    return "\n".join(inert_line(safe(line, limit=2000)) for line in text.split("\n")[:200])
 
 
 def _document(arguments: Sequence[str], message: str, hint: str, *, code: int, reason: str, diagnostics: Sequence[Diagnostic]) -> str:

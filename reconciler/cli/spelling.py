@@ -80,11 +80,11 @@ def _next(queue: list[str], known: Mapping[str, Known], *, shown: str) -> str:
 
 
 def _checked(value: str, flag: Known, *, shown: str) -> str:
-    from reconciler.text import safe
-
     if flag.is_switch:
         lowered = value.lower()
         if lowered not in TRUE + FALSE:
+            from reconciler.text import safe
+
             raise Usage(f"{shown}={safe(value, limit=80)}: a switch is true or false")
         return "true" if lowered in TRUE else "false"
     if not value:
@@ -107,9 +107,8 @@ def unknown(name: str, known: Mapping[str, Known], *, command: str, where: str =
 
 
 def near_names(word: str, names: Sequence[str]) -> list[str]:
-    """At most two of `names` that were probably meant: by their beginning, else by their letters."""
+    """What was probably meant: up to two names that begin so, else the one with nearly the same letters."""
     from reconciler.text import nearest
 
-    begun = [n for n in names if len(word) > 1 and n.startswith(word) and len(n) > 1]
-    near = [n for n in nearest(word, list(names), most=2) if n not in begun]
-    return (begun + near)[:2]
+    begun = [name for name in names if 1 < len(word) < len(name) and name.startswith(word)]
+    return begun[:2] or nearest(word, list(names), most=1)

@@ -73,9 +73,9 @@ def run(context: Context, *, folder: str | None) -> int:
     _open_state(here, project)
     _tell(context, root, made, started=is_new)
     for path, line in missing:
-        context.out.line(f"  {path} is yours and was left alone; add the line `{line}`")
-    if is_new and not project_is_new and project.lineage is None:
-        context.out.line(f"  reconciler.yaml is yours and was left alone; pin the history in it: `state: {{lineage: {lineage}}}`")
+        context.out.line(f"{path} is yours and was left alone; add the line `{line}`")
+    if not project_is_new and project.lineage is None:
+        context.out.line(f"reconciler.yaml is yours and was left alone; pin the history in it: `state: {{lineage: {lineage}}}`")
     return 0
 
 
@@ -174,4 +174,5 @@ def _tell(context: Context, root: Path, made: list[str], *, started: bool) -> No
     context.out.line(f"Made a project in {safe(root, limit=300)}:")
     for name in made:
         context.out.line(f"  {safe(name, limit=200)}")
-    context.out.line("Next: edit models/example.yaml, then `reconciler plan`. Commit everything that git does not ignore.")
+    edit = "edit models/example.yaml, then " if any(name.endswith("example.yaml") for name in made) else ""
+    context.out.line(f"Next: {edit}`reconciler plan`. Commit everything that git does not ignore.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.commands.context import Context, load_catalog, open_project, open_store, planned_endpoint
+from reconciler.commands.context import EMULATED, Context, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.options import PlanOptions
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.problems import show_notes
@@ -37,6 +37,7 @@ def run(context: Context, options: PlanOptions) -> int:
         context.out.write(json_text(plan_document(plan)))
     else:
         show_notes(context, state)
+        _warn_of_other_world(context, plan, state)
         context.out.write(text_of(context, plan, state))
         if options.out is not None:
             context.out.line(f"\nSaved. `reconciler apply {options.out}` carries out exactly this." if plan.applyable else "\nSaved.")
@@ -56,6 +57,13 @@ def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     if options.compact_warnings:
         found = [replace(d, source_line=None) for d in found]
     return replace(plan, diagnostics=tuple(in_order(found))), state
+
+
+def _warn_of_other_world(context: Context, plan: Plan, state: State) -> None:
+    """Say beforehand what apply would refuse: money of the emulator and real money never share a state."""
+    if state.world is not None and (state.world == EMULATED) != (plan.endpoint == EMULATED):
+        here, there = ("the emulator", "without -emulate") if state.world == EMULATED else ("a real endpoint", "with -emulate")
+        context.err.line(f"Warning: this state was bought from {here}; apply refuses to go on {there}. Another RECONCILER_STATE keeps them apart.")
 
 
 def paused_as_marked(context: Context, project: Project, state: State) -> State:

@@ -11,7 +11,7 @@ from reconciler.reports.jobs import bound_names, job_document, jobs_of
 from reconciler.reports.layout import join_lines, paragraph
 from reconciler.reports.style import Style
 from reconciler.state import State
-from reconciler.text import format_money, plural
+from reconciler.text import format_money, format_time, plural
 
 
 def state_document(state: State) -> dict[str, Any]:
@@ -65,13 +65,14 @@ def _job_lines(job: Job | None, binding: Binding, style: Style) -> list[str]:
         return paragraph(f"job {style.foreign(binding.job)}, which is not known", style, first="  ")
     parameters = ", ".join(f"{key} {value}" for key, value in sorted(job.spec.get("parameters", {}).items()))
     lines = [
-        f"job {style.foreign(job.id)}, {job.phase}, {format_money(job.price)}, submitted {style.foreign(job.submitted_at)}",
+        f"job {style.foreign(job.id)}, {job.phase}, {format_money(job.price)}, submitted {style.foreign(format_time(job.submitted_at))}",
         f"request {style.foreign(job.request_id)}",
         f"{style.foreign(parameters)}; dataset {style.foreign(job.spec.get('dataset', ''))}",
-        *(f"{artifact.role} {style.foreign(artifact.url, limit=2000)}" for artifact in job.artifacts),
         *([f"error: {style.foreign(job.error)}"] if job.error else []),
     ]
-    return [part for line in lines for part in paragraph(line, style, first="  ")]
+    # URLs stay on one line, whatever the width, so that they can be copied
+    files = [f"  {artifact.role} {style.foreign(artifact.url, limit=4096)}" for artifact in job.artifacts]
+    return [part for line in lines for part in paragraph(line, style, first="  ")] + files
 
 
 def _totals(state: State, style: Style) -> list[str]:
