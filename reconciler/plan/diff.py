@@ -6,7 +6,7 @@ names that want the same spec. Nothing here knows prices or selections.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.job import Binding, Job, Phase
@@ -70,24 +70,30 @@ def decide(link: Link, known: Known, *, replace: bool, price_of: PriceOf, now: s
     return _want(link, fields, known)
 
 
-def settle(wants: Sequence[Want], *, price_of: PriceOf, allow_retrain: frozenset[str]) -> list[Change]:
-    """One purchase per spec: the first name that nothing holds buys, the others share its job; without a buyer all are held."""
+def settle(wants: Sequence[Want], *, adopted: Mapping[str, str], price_of: PriceOf, allow_retrain: frozenset[str]) -> list[Change]:
+    """One purchase per spec: the first name that nothing holds buys, the others share its job; without a buyer all are held.
+
+    `adopted`: spec digest → the name whose take-over in this plan brings a job for it; only -replace buys beside that.
+    """
     changes: list[Change] = []
     buyers: dict[str, str] = {}
     held: list[tuple[Want, Hold]] = []
     for want in sorted(wants, key=lambda w: w.model.name):
         digest = want.model.spec.digest
+        if digest in adopted and want.reason is not Reason.REQUESTED:
+            changes.append(_share(want, adopted[digest], "adopted", price_of))
+            continue
         hold = want.hold or suspension(want.model, price_of(want.model)) or _protection(want, allow_retrain, price_of)
         if hold is not None:
             held.append((want, hold))
         elif digest in buyers:
-            changes.append(_share(want, buyers[digest], price_of))
+            changes.append(_share(want, buyers[digest], "bought", price_of))
         else:
             buyers[digest] = want.model.name
             changes.append(_buy(want, price_of))
     for want, hold in held:
         buyer = buyers.get(want.model.spec.digest)
-        changes.append(_held(want, hold) if buyer is None else _share(want, buyer, price_of))
+        changes.append(_held(want, hold) if buyer is None else _share(want, buyer, "bought", price_of))
     return changes
 
 
@@ -212,7 +218,7 @@ def _buy(want: Want, price_of: PriceOf) -> Change:
     )
 
 
-def _share(want: Want, buyer: str, price_of: PriceOf) -> Change:
+def _share(want: Want, other: str, how: str, price_of: PriceOf) -> Change:
     link, model = want.link, want.model
     return Change(
         model.name,
@@ -223,9 +229,9 @@ def _share(want: Want, buyer: str, price_of: PriceOf) -> Change:
         spec_digest=model.spec.digest,
         previous_job=_still_usable(link.job),
         previous_name=link.source,
-        shares=buyer,
+        shares=other,
         place=model.place,
-        note=f"same spec as {buyer}, bought in this plan",
+        note=f"same spec as {other}, {how} in this plan",
         model=model,
         metadata=_metadata(link),
     )

@@ -16,7 +16,7 @@ from reconciler.plan.request import Request
 from reconciler.plan.spending import Spent, spent_by_label
 from reconciler.policy import Policy
 from reconciler.state import State
-from reconciler.text import format_money, plural, safe
+from reconciler.text import format_money, money_text, plural, safe
 
 FEWEST_MODELS_FOR_PERCENT = 10
 
@@ -80,14 +80,14 @@ def _max_cost(case: Case) -> Iterator[Refusal]:
     limit = case.request.max_cost
     if limit is not None and case.due > limit:
         message = f"-max-cost: {format_money(case.due)} due, limit {format_money(limit)}"
-        yield Refusal("budget", "-max-cost", message, f"-max-cost={case.due}")
+        yield Refusal("budget", "-max-cost", message, f"-max-cost={money_text(case.due)}")
 
 
 def _max_trains(case: Case) -> Iterator[Refusal]:
     limit, count = case.policy.guards.max_trains, len(case.paid)
     if limit is not None and count > limit:
         message = f"guards.max_trains: {plural(count, 'training')} to buy, limit {limit}"
-        yield Refusal("guard", "guards.max_trains", message, f"guards.max_trains: {count}, or fewer at once with -target", case.place("guards.max_trains"))
+        yield Refusal("guard", "guards.max_trains", message, f"guards.max_trains: {count}", case.place("guards.max_trains"))
 
 
 def _max_retrain_percent(case: Case) -> Iterator[Refusal]:
@@ -99,7 +99,7 @@ def _max_retrain_percent(case: Case) -> Iterator[Refusal]:
     if percent > limit:
         name = "guards.max_retrain_percent"
         message = f"{name}: {len(retrains)} of {models} models ({percent:.3g} %) to retrain, limit {limit:g} %"
-        yield Refusal("guard", name, message, "-allow-retrain=NAME for each one that is meant", case.place(name))
+        yield Refusal("guard", name, message, "-allow-retrain=NAME", case.place(name))
 
 
 def _max_forget(case: Case) -> Iterator[Refusal]:
@@ -116,13 +116,6 @@ def _dataset_digest(case: Case) -> Iterator[Refusal]:
             yield Refusal("guard", "guards.require_dataset_digest", message, f"reconciler pin {change.name}", change.place)
 
 
-def _per_apply(case: Case) -> Iterator[Refusal]:
-    limit = case.policy.budget.per_apply
-    if limit is not None and case.due > limit:
-        message = f"budget.per_apply: {format_money(case.due)} due, limit {format_money(limit)}"
-        yield Refusal("budget", "budget.per_apply", message, f"budget.per_apply: {case.due}, or less at once with -target", case.place("budget.per_apply"))
-
-
 _CHECKS: tuple[Callable[[Case], Iterable[Refusal]], ...] = (
     _paused,
     _max_cost,
@@ -130,7 +123,6 @@ _CHECKS: tuple[Callable[[Case], Iterable[Refusal]], ...] = (
     _max_retrain_percent,
     _max_forget,
     _dataset_digest,
-    _per_apply,
 )
 
 
@@ -162,9 +154,9 @@ def _due_by_label(paid: list[Change], key: str) -> dict[str, Money]:
 
 
 def _over(line: BudgetLine) -> Refusal:
-    message = f"{line.name}: {format_money(line.after)} in {line.period} with this plan, limit {format_money(line.limit)}"
-    spent = f"{format_money(line.spent)} spent or in doubt before it" if line.spent else "nothing spent before it"
-    return Refusal("budget", line.name, f"{message}; {spent}", f"{line.name}: {line.after}, or less at once with -target", line.place)
+    before = f" ({format_money(line.spent)} of it before, spent or in doubt)" if line.spent else ""
+    message = f"{line.name}: {format_money(line.after)} in {line.period}{before}, limit {format_money(line.limit)}"
+    return Refusal("budget", line.name, message, f"{line.name}: {money_text(line.after)}", line.place)
 
 
 def _warnings(case: Case, lines: tuple[BudgetLine, ...]) -> Iterator[Diagnostic]:

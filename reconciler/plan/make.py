@@ -9,6 +9,7 @@ from reconciler.diagnostics import Diagnostic, in_order
 from reconciler.errors import Invalid
 from reconciler.model import Catalog, Model
 from reconciler.money import ZERO, PriceBook
+from reconciler.plan.action import Action
 from reconciler.plan.acts import Acts, acts_of, adopt, retire
 from reconciler.plan.change import Change, Cost, Plan
 from reconciler.plan.diff import Want, decide, link_of, settle
@@ -107,10 +108,11 @@ class _Work:
         decided = [self._declared(models[name], replace=name in replaced) for name in names]
         wants = [d for d in decided if isinstance(d, Want)]
         changes = [d for d in decided if isinstance(d, Change)]
-        changes += settle(wants, price_of=self.prices.of, allow_retrain=self.allowed_retrains)
+        adopted = {c.spec_digest: c.name for c in sorted(changes, key=_by_name, reverse=True) if c.action is Action.ADOPT and c.spec_digest is not None}
+        changes += settle(wants, adopted=adopted, price_of=self.prices.of, allow_retrain=self.allowed_retrains)
         changes += self._undeclared()
         check_prices(changes, self.prices)
-        return tuple(sorted(changes, key=lambda c: c.name)), sum(d is None for d in decided)
+        return tuple(sorted(changes, key=_by_name)), sum(d is None for d in decided)
 
     def _select(self) -> None:
         models = self.catalog.models
@@ -154,6 +156,10 @@ class _Work:
             else:
                 changes.append(retire(name, self.acts, self.known))
         return changes
+
+
+def _by_name(change: Change) -> str:
+    return change.name
 
 
 def _with_renames(chosen: frozenset[str], sources: Mapping[str, str], excluded: frozenset[str]) -> frozenset[str]:

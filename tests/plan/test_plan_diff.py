@@ -262,6 +262,14 @@ class TestReplace:
         ledger.jobs[job.id] = type(job)(**{f: getattr(job, f) for f in job.__slots__} | {"superseded": True})
         assert plan_of(catalog(model("otter")), ledger.state).unchanged == 1
 
+    def test_a_consented_job_is_still_what_was_paid_for_until_its_successor_is_there(self):
+        ledger = Ledger()
+        ledger.job(model("otter"), superseded=True)
+        change = row(plan_of(catalog(model("otter")), ledger.state), "otter")
+        assert (change.action, change.job) == (Action.REUSE, "j-001")
+        ledger.job(model("otter"), Phase.FAILED)
+        assert actions(plan_of(catalog(model("otter")), ledger.state)) == {"otter": "held"}
+
     def test_a_name_goes_over_to_the_replacement_that_was_bought_for_it(self):
         ledger = Ledger()
         job = ledger.bound(model("otter"))
@@ -421,6 +429,10 @@ class TestAdopt:
         assert "…k5l6m7n8" in change.note
         ledger.carry_out(plan)
         assert actions(plan_of(wanted, ledger.state)) == {"banner": "wait"}
+
+    def test_other_names_of_the_spec_share_it_instead_of_buying(self):
+        plan = plan_of(catalog(model("banner"), model("alpha"), adoptions=(self.ACT,)), Ledger().state)
+        assert [(c.name, c.action, c.shares) for c in plan.changes] == [("alpha", Action.REUSE, "banner"), ("banner", Action.ADOPT, None)]
 
     def test_an_undeclared_name_only_keeps_the_job(self):
         ledger = Ledger()

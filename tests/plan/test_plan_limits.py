@@ -21,6 +21,7 @@ TEN = catalog(*(model(f"m-{i}", str(i)) for i in range(10)))
 
 
 def limits(plan: Plan) -> dict[str, str]:
+    assert len({r.limit for r in plan.refusals}) == len(plan.refusals)
     return {r.limit: r.kind for r in plan.refusals}
 
 
@@ -99,6 +100,7 @@ class TestMoney:
         assert len(plan.changes) == 10
         assert "$80.00" in plan.refusals[0].message
         assert "$79.99" in plan.refusals[0].message
+        assert plan.refusals[0].lift == "budget.per_apply: 80.00"
         assert plan.refusals[0].place == Place("reconciler.yaml", 7)
 
     def test_max_cost_names_the_flag_that_lifts_it(self):

@@ -141,7 +141,8 @@ class Ledger:
     def carry_out(self, plan: Plan, *, at: str = "2026-11-24T10:00:01Z") -> None:
         """What apply does, with a vendor that accepts everything."""
         paid = [c for c in plan.changes if c.action.is_paid]
-        made = {c.name: self._buy(c, plan.environment, at) for c in paid}
+        made = {c.name: self._buy(c, plan.environment, at).id for c in paid}
+        made |= {c.name: self._adopt(c, plan.environment, at) for c in plan.changes if c.action is Action.ADOPT}
         for change in plan.changes:
             self._carry_out(change, plan.environment, made, at)
 
@@ -154,7 +155,7 @@ class Ledger:
         self.bought.append(change.spec_digest or "")
         return self.job(change.model, self.phase, environment=environment, at=at)
 
-    def _carry_out(self, change: Change, environment: str, made: dict[str, Job], at: str) -> None:
+    def _carry_out(self, change: Change, environment: str, made: dict[str, str], at: str) -> None:
         job: str | None = change.job
         match change.action:
             case Action.HELD | Action.WAIT | Action.IN_DOUBT | Action.UNCHANGED:
@@ -164,12 +165,10 @@ class Ledger:
             case Action.FORGET:
                 del self.bindings[environment, change.name]
                 return
-            case Action.TRAIN | Action.RETRAIN:
-                job = made[change.name].id
+            case Action.TRAIN | Action.RETRAIN | Action.ADOPT:
+                job = made[change.name]
             case Action.REUSE if change.shares is not None:
-                job = made[change.shares].id
-            case Action.ADOPT:
-                job = self._adopt(change, environment, at)
+                job = made[change.shares]
             case _:
                 pass
         if change.previous_name is not None:
