@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import html
 import json
@@ -17,11 +18,14 @@ import pytest
 
 from reconciler.errors import ApiProblem
 from reconciler.pixazo import key as key_module
+from reconciler.pixazo.client import PixazoApi
 from reconciler.pixazo.key import MARK, Key, read_key
-from reconciler.trainer import PIXAZO_FLUX2_PRO
+from reconciler.trainer import BUILT_IN, PIXAZO_FLUX2_PRO
+from reconciler.verdict import InDoubt
 
 from .clients import KEY
 from .raw_server import answer
+from .test_pixazo_poll import job
 
 
 def told(problem: BaseException) -> str:
@@ -212,6 +216,7 @@ def test_the_fingerprint_tells_keys_apart_and_is_salted():
         (200, {"oops": KEY}, {}),
         (200, (b" " * 190) + KEY.encode(), {}),
         (302, {}, {"Location": f"https://other.example/{KEY}"}),
+        (302, {}, {"Location": f"https://other.example/{'x' * 85}{KEY}"}),
         (200, {"request_id": KEY}, {}),
         (200, {"request_id": "a", "polling_url": f"https://other.example/{KEY}"}, {}),
         (200, {"request_id": "a", "error": base64.b64encode(KEY.encode()).decode()}, {}),
@@ -226,6 +231,24 @@ def test_a_server_that_repeats_the_key_does_not_get_it_written(serve, client, st
         assert KEY[start : start + 8] not in text
         assert json.dumps(KEY)[1:-1][start : start + 8] not in text
     assert base64.b64encode(KEY.encode()).decode()[:16] not in text
+
+
+def test_a_request_id_that_is_the_key_is_in_doubt(serve, client):
+    api = client(serve(answer(200, {"request_id": KEY})))
+    verdict = api.submit(PIXAZO_FLUX2_PRO.id, b"{}", before_first_byte=lambda: None, stop=lambda: False)
+    assert isinstance(verdict, InDoubt)
+    assert verdict.salvaged is None
+
+
+def test_base64_with_escaped_slashes_is_found_after_parsing(serve, client):
+    """PHP escapes slashes in JSON, so the bytes of the answer do not hold the form."""
+    secret = "abc?>>?~~~/?>?>?"
+    spelled = base64.b64encode(secret.encode()).decode()
+    assert "/" in spelled
+    body = json.dumps({"status": "done", "lora_url": f"https://h/{spelled}"}).replace("/", "\\/").encode()
+    with contextlib.closing(PixazoApi(serve(answer(200, body)).url, Key(secret), BUILT_IN)) as api:
+        (artifact,) = api.observe(job()).artifacts
+    assert artifact.url.startswith(f"https://h/{MARK}")
 
 
 def test_debug_logs_of_the_http_library_do_not_hold_it(serve, client, caplog):

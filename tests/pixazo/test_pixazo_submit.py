@@ -76,6 +76,11 @@ def dripping_body_without_length(peer: Peer) -> None:
     peer.drip(itertools.repeat(b" "))
 
 
+def whole_json_without_length_that_drips(peer: Peer) -> None:
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + json.dumps(OK).encode())
+    peer.drip(itertools.repeat(b" "))
+
+
 def flood_of_continues(peer: Peer) -> None:
     peer.drip(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 20), pause_seconds=0.005)
 
@@ -106,6 +111,10 @@ DOUBTS = {
     "headers that never end": (after_reading(endless_headers), None),
     "a body that drips": (after_reading(dripping_body), ID),
     "a body without length that drips": (after_reading(dripping_body_without_length), ID),
+    "whole JSON without length that drips": (after_reading(whole_json_without_length_that_drips), ID),
+    "JSON in 100 kB of blanks": (answer(200, json.dumps(OK).encode() + b" " * 100_000), ID),
+    "65 levels": (answer(200, b'{"request_id": "a", "x": ' + b"[" * 64 + b"]" * 64 + b"}"), "a"),
+    "an id far behind in a gzip bomb": (answer(200, gzip.compress(b" " * 200_000 + b'{"request_id": "a"}'), {"Content-Encoding": "gzip"}), None),
     "a flood of 100 Continue": (after_reading(flood_of_continues), None),
     "10 GB": (after_reading(ten_gigabytes), ID),
     "a chunk that breaks off": (after_reading(fifty_concatenated), ID),
@@ -232,7 +241,7 @@ def test_a_request_id_in_an_error_body_does_not_make_a_refusal_a_purchase(serve,
         (401, {"statusCode": 401, "message": "Access denied due to invalid subscription key."}, {}, "Access denied due to invalid", "edge"),
         (402, {"error": "Insufficient Balance", "message": "top up"}, {}, "balance", "edge"),
         (403, {"error": "Access denied for this operation"}, {}, "Access denied", "edge"),
-        (403, {"statusCode": 403, "message": "Out of call volume quota."}, {"Retry-After": "3600"}, "quota", "edge"),
+        (403, {"statusCode": 403, "message": "Out of call volume."}, {"Retry-After": "3600"}, "quota", "edge"),
         (403, b"<html><title>Just a moment...</title>", {"Content-Type": "text/html; charset=UTF-8"}, "edge", "API does not know"),
         (403, b"", {"cf-mitigated": "challenge"}, "edge", "may not do that"),
         (401, b"", {"cf-mitigated": "challenge"}, "edge", "does not know"),
@@ -309,6 +318,11 @@ def test_421_was_not_taken_on_and_may_be_sent_again(serve, client):
 def test_a_2xx_with_a_usable_id_is_accepted(serve, client, status, body, request_id):
     verdict = submit(client(serve(answer(status, body))))
     assert verdict == Accepted(request_id, status)
+
+
+def test_64_levels_are_allowed(serve, client):
+    body = b'{"request_id": "a", "x": ' + b"[" * 63 + b"]" * 63 + b"}"
+    assert isinstance(submit(client(serve(answer(200, body)))), Accepted)
 
 
 def test_a_byte_order_mark_does_not_make_a_doubt(serve, client):
@@ -433,7 +447,9 @@ class TestStop:
     def test_closing_the_client_ends_a_wait(self, serve, client):
         api = client(serve(hang_after_reading), deadline_seconds=60)
         threading.Timer(0.15, api.close).start()
-        assert isinstance(submit(api), InDoubt)
+        verdict = submit(api)
+        assert isinstance(verdict, InDoubt)
+        assert "stopped" in verdict.evidence
 
 
 def test_a_trainer_that_is_not_declared_is_not_sent(serve, client):
