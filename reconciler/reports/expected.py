@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from statistics import median
 
 from reconciler.job import Job, Phase
 from reconciler.state import State
@@ -24,7 +23,12 @@ def seconds_per_step(state: State) -> Mapping[str, float]:
             took = seconds_between(job.submitted_at, job.settled_at)
             if took is not None and took > 0:
                 known.append(took / job.steps)
-    return {trainer: median(known) for trainer, known in paces.items() if len(known) >= LEAST_HISTORY}
+    return {trainer: _median(known) for trainer, known in paces.items() if len(known) >= LEAST_HISTORY}
+
+
+def _median(values: list[float]) -> float:
+    ranked, middle = sorted(values), len(values) // 2
+    return ranked[middle] if len(ranked) % 2 else (ranked[middle - 1] + ranked[middle]) / 2
 
 
 def expected_seconds(job: Job, pace: Mapping[str, float]) -> float | None:
