@@ -56,7 +56,8 @@ DOORS = {
 PURE_ROOMS = {room for floor in FLOORS[: FLOORS.index(("plan",)) + 1] for room in floor} | {"reports", "catalog"}
 PURE_STDLIB = {
     "__future__", "abc", "bisect", "calendar", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
-    "fnmatch", "fractions", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "numbers", "operator", "re", "string", "textwrap",
+    "fnmatch", "fractions", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string",
+    "textwrap",
     "types", "typing", "unicodedata", "urllib.parse", "xml.sax.saxutils", "zoneinfo",
 }  # fmt: skip
 IMPURE_CALLS = {"open", "input", "print", "exec", "eval", "__import__", "breakpoint"}
