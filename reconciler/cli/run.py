@@ -55,10 +55,19 @@ def run(words: Sequence[str], environment: Mapping[str, str] | None = None) -> i
     try:
         code = _dispatch(process)
     except (Exception, KeyboardInterrupt) as error:
+        code = _close(error, process)
+    return _finish(code, process.out, process.err)
+
+
+def _close(error: BaseException, process: Process) -> int:
+    try:
         from reconciler.cli.door import close
 
-        code = close(error, arguments=process.arguments, environment=environment, out=process.out, err=process.err)
-    return _finish(code, process.out, process.err)
+        return close(error, arguments=process.arguments, environment=process.environment, out=process.out, err=process.err)
+    except Exception as worse:
+        # The door itself is broken. Class names only: a message could hold anything.
+        process.err.line(f"Error: a bug in reconciler ({type(worse).__name__} after {type(error).__name__}); what was recorded before is safe")
+        return 70
 
 
 def _finish(code: int, out: Output, err: Output) -> int:

@@ -6,27 +6,13 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from command_lines import HOME, Call, Result
 
 from reconciler.cli.run import run
-
-
-class Result(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-    @property
-    def both(self) -> str:
-        return self.out + self.err
-
-
-Call = Callable[..., Result]
-HOME = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
 
 
 @pytest.fixture
@@ -59,15 +45,10 @@ def shell() -> Callable[..., subprocess.CompletedProcess[bytes]]:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> Iterator[Path]:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> Path:
     """An initialised project; the current folder is in it."""
     folder = tmp_path / "project"
     folder.mkdir()
     monkeypatch.chdir(folder)
     assert call("init").code == 0
-    yield folder
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    """Every file below `folder` with its bytes."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return folder

@@ -10,7 +10,7 @@ from types import ModuleType
 from urllib.parse import quote
 
 import pytest
-from tests.cli.conftest import Call
+from command_lines import Call
 
 from reconciler import errors
 from reconciler.diagnostics import Diagnostic, Place
@@ -130,3 +130,11 @@ def test_foreign_text_in_an_error_is_inert(call: Call, failing) -> None:
         assert "\u202e" not in said
         assert "secret" not in said
         assert not any(line.lstrip().startswith("::") for line in said.splitlines())
+
+
+def test_a_door_that_breaks_is_still_one_line(call: Call, failing, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(errors.ApiProblem("x"))
+    monkeypatch.setattr("reconciler.cli.door.close", lambda *_, **__: 1 / 0)
+    result = call("plan")
+    assert result.code == 70
+    assert result.err.count("\n") == 1

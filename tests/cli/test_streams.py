@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import HOME, Call
+from command_lines import HOME, Call
 
 Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
 C_LOCALES = [
@@ -109,3 +109,12 @@ def test_help_starts_without_what_only_commands_need() -> None:
     assert "click" in loaded
     for costly in ("dataclasses", "sqlite3", "ruamel", "httpx", "rich", "pydantic", "asyncio", "ssl", "decimal", "reconciler.settings", "reconciler.text"):
         assert costly not in loaded, costly
+
+
+def test_words_that_are_not_utf8_are_shown_escaped(project: Path) -> None:
+    line = [os.fsencode(sys.executable), b"-m", b"reconciler", b"plan"]
+    for words, code in (([b"-target=\xff\x1b[31m"], 1), ([b"\xff"], 64), ([b"-\xfe=1"], 64), ([b"-chdir=\xff"], 64)):
+        ended = subprocess.run([*line, *words], capture_output=True, env=os.environ | HOME, check=False)
+        assert ended.returncode == code, ended.stderr
+        assert b"Traceback" not in ended.stderr
+        assert "\x1b" not in ended.stderr.decode("utf-8")

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Call
+from command_lines import Call
 
 from reconciler.cli.table import ALIASES, COMMANDS, INSTEAD, front_page, load
 
