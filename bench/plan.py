@@ -39,9 +39,10 @@ def manifests(folder: Path, count: int) -> None:
 def make_project(folder: Path, count: int) -> None:
     """A project whose models are all bought from the emulator and settled."""
     reconciler = [sys.executable, "-m", "reconciler"]
-    run([*reconciler, "init", str(folder)])
-    (folder / "models" / "example.yaml").unlink()
+    (folder / "models").mkdir(parents=True)
+    (folder / "reconciler.yaml").write_text("version: 1\nmanifests: [models/**/*.yaml]\n", encoding="utf-8")
     manifests(folder / "models", count)
+    run([*reconciler, "init", str(folder)])
     run([*reconciler, "apply", "-emulate", "-auto-approve", "-parallelism=16", "-wait"], cwd=folder)
 
 
