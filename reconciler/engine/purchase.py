@@ -29,8 +29,9 @@ from reconciler.verdict import Accepted, InDoubt, NotSent, Rejected, Verdict
 NOT_SENT_TRIES = 3
 LIMITED_TRIES = 5
 BACKOFF_SECONDS = (0.5, 2.0, 5.0)
-LIMITED_SECONDS = 10.0
-"""How long to wait after a 429 that does not say how long."""
+MISDIRECTED = 421
+"""The server answered for another one; a fresh connection may reach the right one, once."""
+MISDIRECTED_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,13 @@ class Buyer:
             match verdict:
                 case NotSent():
                     unsent += 1
-                    if not verdict.retry or unsent >= NOT_SENT_TRIES or self._pause(order, BACKOFF_SECONDS[unsent - 1], verdict.message):
+                    tries = MISDIRECTED_TRIES if verdict.http_status == MISDIRECTED else NOT_SENT_TRIES
+                    if not verdict.retry or unsent >= tries or self._pause(order, BACKOFF_SECONDS[unsent - 1], verdict.message):
                         return Bought(order, verdict, attempt, stops_run=not verdict.retry)
                 case Rejected() if verdict.retry_after_seconds is not None and not verdict.stops_run:
                     limited += 1
-                    wait = verdict.retry_after_seconds or LIMITED_SECONDS
-                    last = limited >= LIMITED_TRIES
-                    self._say_rejected(order, attempt, verdict, final=last)
-                    if last or self.stop.wait(wait):
+                    self._say_rejected(order, attempt, verdict, final=limited >= LIMITED_TRIES)
+                    if limited >= LIMITED_TRIES or self.stop.wait(verdict.retry_after_seconds):
                         return Bought(order, verdict, attempt)
                 case Rejected():
                     self._say_rejected(order, attempt, verdict, final=True)
@@ -194,7 +194,7 @@ class Buyer:
                 assert_never(verdict)
 
     def _say_rejected(self, order: Order, attempt: str | None, verdict: Rejected, *, final: bool) -> None:
-        again = "" if final else f", again in {verdict.retry_after_seconds or LIMITED_SECONDS:g} s"
+        again = "" if final else f", again in {verdict.retry_after_seconds:g} s"
         data = {
             "attempt": attempt,
             "http_status": verdict.http_status,
