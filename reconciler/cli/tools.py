@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.command import declare
 from reconciler.cli.flag import Factor, OneOf, Whole, value_flag
-from reconciler.cli.shared import json_flag, together
+from reconciler.cli.shared import endpoint_flag, json_flag, together, variables
 
 SCHEMAS = ("manifest", "project", "plan", "events")
 SHELLS = ("bash", "zsh", "fish")
@@ -34,7 +34,8 @@ def emulator(context: Any, *, port: int | None, protocol: str | None, speed: flo
         speed=speed or 1.0,
         ledger=context.root / ledger if ledger is not None else None,
         faults=context.root / faults if faults is not None else None,
-        out=context.out.raw,
+        out=context.out,
+        err=context.err,
         trainers=trainers_here(context),
     )
 
@@ -49,11 +50,12 @@ def schema(out: Any, *, kind: str) -> int:
 
 
 @declare("doctor", epilog="Sends nothing and shows no key. Exit 1 when something must be done.")
-@together(json_flag)
-def doctor(context: Any, *, json: bool) -> int:
+@together(json_flag, variables, endpoint_flag)
+def doctor(context: Any, *, json: bool, endpoint: str | None) -> int:
     """Look for what is wrong with this machine or this project."""
     from reconciler.commands import doctor as command
 
+    del endpoint  # it is a setting of the context by now
     return command.run(context, json=json)
 
 

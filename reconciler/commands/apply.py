@@ -16,6 +16,7 @@ from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.plan import text_of
 from reconciler.commands.problems import show_notes
+from reconciler.commands.reports import check_reports, write_reports
 from reconciler.commands.spending import Connected, connect, stoppable, world_of
 from reconciler.commands.telling import Teller, telling
 from reconciler.diagnostics import in_order
@@ -47,6 +48,7 @@ MOST_PLAN_BYTES = 512_000_000
 
 def run(context: Context, options: ApplyOptions) -> int:
     """Carry out a plan; the exit code is the most urgent thing that is left (contract §4)."""
+    check_reports(options.reports)
     project = open_project(context)
     environment_name(context, project)
     _check_approval(context, project, options)
@@ -109,6 +111,8 @@ class _Run:
             refuse_other_world(state, world_of(self.context, self.project, emulate=self.options.emulate))
             plan = self._plan(catalog, state)
             plan = replace(plan, diagnostics=tuple(in_order([*plan.diagnostics, *warnings])))
+            if write_reports(self.context, plan, self.options.reports):
+                self.totals.problems.append("a report could not be written")
             self._approve(plan, state)
             connected = connected or self._connect_if_needed(stack, plan, state)
             names = [len(c.name) for c in plan.changes]

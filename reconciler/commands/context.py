@@ -6,7 +6,6 @@ Rooms are imported inside the functions: a command pays only for what it opens.
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ class Context:
     def owner(self) -> Owner:
         """Who holds the lock when this process does. Values of flags stay out: they may be long, or secret by mistake."""
         words = [word.partition("=")[0] for word in self.arguments[:1]]
-        return Owner(os.getpid(), socket.gethostname(), self.provenance.actor, " ".join(words), self.clock.now())
+        return Owner(os.getpid(), os.uname().nodename, self.provenance.actor, " ".join(words), self.clock.now())
 
     @property
     def provenance(self) -> Provenance:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from reconciler.commands.context import Context, journal_file, load_catalog, open_project, open_store, project_settings, state_file
+from reconciler.commands.context import Context, journal_file, open_project, open_store, project_settings, state_file
+from reconciler.diagnostics import has_errors, in_order
 from reconciler.errors import Invalid, ReconcilerError
 from reconciler.project import Project
 from reconciler.text import plural, safe
@@ -126,9 +127,15 @@ def _key(context: Context) -> Iterator[Finding]:
         yield Finding("key", "ok", f"from {first}{others}")
 
 
-def _manifests(context: Context, project: Project) -> Iterator[Finding]:
-    catalog, warnings = load_catalog(context, project)
-    yield Finding("manifests", "ok", plural(len(catalog.models), "model") + (f", {plural(len(warnings), 'warning')}" if warnings else ""))
+def _manifests(context: Context, _project: Project) -> Iterator[Finding]:
+    from reconciler.commands.validate import load_everywhere
+
+    loaded = load_everywhere(context)
+    found = in_order([d for each in loaded for d in each.diagnostics])
+    if has_errors(found):
+        raise Invalid([d for d in found if d.severity == "error"])
+    names = {name for each in loaded if each.catalog is not None for name in each.catalog.models}
+    yield Finding("manifests", "ok", plural(len(names), "model") + (f", {plural(len(found), 'warning')}" if found else ""))
 
 
 def _endpoint(context: Context, project: Project) -> Iterator[Finding]:

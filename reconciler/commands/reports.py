@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +49,8 @@ def write_texts(context: Context, text: str, reports: Sequence[tuple[str, str]])
 
 def write_file(path: Path, text: str) -> None:
     """Write `text` beside `path` and put it in its place by renaming. Raises Usage when that cannot be done."""
+    import tempfile
+
     temporary = None
     try:
         if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced; it is written to

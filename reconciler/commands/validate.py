@@ -21,7 +21,7 @@ def run(context: Context, *, json: bool, reports: Sequence[tuple[str, str]], com
     from reconciler.reports.document import FORMAT_VERSION, json_text
 
     check_reports(reports)
-    loaded = _loaded(context)
+    loaded = load_everywhere(context)
     found = in_order([d for each in loaded for d in each.diagnostics])
     if compact_warnings:
         found = [replace(d, source_line=None) if d.severity == "warning" else d for d in found]
@@ -32,7 +32,8 @@ def run(context: Context, *, json: bool, reports: Sequence[tuple[str, str]], com
     return (0 if valid else Invalid.exit_code) or write_texts(context, document, reports)
 
 
-def _loaded(context: Context) -> list[Loaded]:
+def load_everywhere(context: Context) -> list[Loaded]:
+    """The project as each of its environments sees it, or as the chosen one does. Never raises Invalid."""
     project, diagnostics = load_project(context.root)
     if project is None:
         return [Loaded(None, None, tuple(diagnostics), 0)]

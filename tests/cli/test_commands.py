@@ -544,8 +544,13 @@ def test_plan_apply_status_output_on_the_emulator(call: Call, project: Path) -> 
     """The whole way of a model, through the command line."""
     fast = {"RECONCILER_EMULATE_SPEED": "1000000"}
     assert call("plan", "-emulate", "-out=p.json").code == 0
-    applied = call("apply", "p.json", "-emulate", "-wait=30s", **fast)
+    applied = call("apply", "p.json", "-emulate", "-wait=30s", "-report=json=applied.json", **fast)
     assert applied.code == 0, applied.err
+    assert json.loads(Path("applied.json").read_text())["spend_digest"] == json.loads(Path("p.json").read_text())["spend_digest"]
+    assert call("refresh", "-emulate", "-report=json=status.json").code == 0
+    assert json.loads(Path("status.json").read_text())["models"][0]["phase"] == "succeeded"
+    assert call("apply", "-emulate", "-auto-approve", "-report=json=no/such/folder").code == 1
+    assert call("apply", "-emulate", "-auto-approve", "-report=jsn=x").code == 64
     assert call("plan", "-emulate", "-detailed-exitcode").code == 0
     assert call("status", "-emulate").code == 0
     assert call("output", "example-otter", "-format=raw").out.startswith("http")
