@@ -40,6 +40,8 @@ class Totals:
     in_doubt: list[Bought] = field(default_factory=list)
     rejected: list[Bought] = field(default_factory=list)
     not_bought: list[Change] = field(default_factory=list)
+    adopted: dict[str, str] = field(default_factory=dict)
+    """name → the job that was taken over for it."""
     problems: list[str] = field(default_factory=list)
     halted: str = ""
     refused_by_budget: bool = False
@@ -123,6 +125,7 @@ class Apply:
                 yield self._problem(change.name, problem)
                 continue
             self.totals.count(Action.ADOPT)
+            self.totals.adopted[change.name] = job.id
             yield _done(self.clock.now(), change, job.id)
 
     def _purchases(self) -> Iterator[Event]:
@@ -190,7 +193,7 @@ class Apply:
 
 def free_changes(plan: Plan, writer: Writer, clock: Clock, totals: Totals) -> Iterator[Event]:
     """Reuse, move, update and forget cost nothing: one transaction. What shares a purchase waits for its job."""
-    bought = {b.order.change.name: b.job for b in totals.bought}
+    bought = {b.order.change.name: b.job for b in totals.bought} | totals.adopted
     facts: list[Draft] = []
     said: list[tuple[Change, str]] = []
     for change in _of(plan, Action.REUSE, Action.MOVE, Action.UPDATE, Action.FORGET):
