@@ -67,10 +67,11 @@ def every_event(text: str) -> list[Event]:
 def live_text(text: str) -> str:
     screen = io.StringIO()
     live = Live(screen, Style.plain(100))
+    lines = ""
     for event in every_event(text):
         live.show(event)
         live.tick(NOW)
-    lines = "\n".join(live.block_lines(24, 100))
+        lines += "".join(f"{line}\n" for line in live.block_lines(24, 100))
     live.close()
     # rich's own cursor movements are not ours to judge
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue()).replace("\r", "") + lines
