@@ -6,7 +6,6 @@ folders are digested by a function that the caller hands in.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import re
@@ -127,10 +126,15 @@ def _inline(text: str) -> Address:
         raise Unusable("E113", "this is not a data: URL", "Write data:application/zip;base64,….")
     if ";base64" not in match[2].lower().split(",")[0] or not match[2].lower().endswith(";base64"):
         raise Unusable("E113", "a data: URL must be base64", "Write data:application/zip;base64,….")
+    content: bytes | None
     try:
-        content = base64.b64decode(match[3].encode("ascii"), validate=True)
+        content = binascii.a2b_base64(match[3].encode("ascii"), strict_mode=True)
+        if binascii.b2a_base64(content, newline=False) != match[3].encode("ascii"):  # excess padding passes the strict mode
+            content = None
     except (binascii.Error, ValueError):
-        raise Unusable("E113", "the base64 of this data: URL is broken", "It needs the standard alphabet and padding, without blanks.") from None
+        content = None
+    if content is None:
+        raise Unusable("E113", "the base64 of this data: URL is broken", "It needs the standard alphabet and padding, without blanks.")
     if not content:
         raise Unusable("E113", "this data: URL is empty")
     digest = hashlib.sha256(content).hexdigest()

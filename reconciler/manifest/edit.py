@@ -6,6 +6,7 @@ file means is compared before and after; an edit that would change it is not mad
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from reconciler.manifest.source import Problems
 from reconciler.manifest.tree import Map, Node, Scalar, Seq
 from reconciler.project import PROJECT_FILE
 
+_FLOW = re.compile(r"(?:&\S+[ ]+)?\{")
 MODEL_ORDER = (
     "<<",
     "description",
@@ -125,13 +127,13 @@ def _scalars(node: Node) -> Iterator[Scalar]:
 
 
 def _in_project_order(text: str, tree: Map) -> str:
-    lines = text.split("\n")
-    return "\n".join(_ordered(lines, 0, len(lines), tree, _project_kind, "project"))
+    lines = text.removesuffix("\n").split("\n")
+    return "\n".join(_ordered(lines, 0, len(lines), tree, _project_kind, "project")) + "\n"
 
 
 def _in_manifest_order(text: str, tree: Map) -> str:
-    lines = text.split("\n")
-    return "\n".join(_ordered(lines, 0, len(lines), tree, _manifest_kind, "manifest"))
+    lines = text.removesuffix("\n").split("\n")
+    return "\n".join(_ordered(lines, 0, len(lines), tree, _manifest_kind, "manifest")) + "\n"
 
 
 _ORDERS: dict[str, tuple[str, ...]] = {
@@ -193,20 +195,18 @@ def _chunks(lines: Sequence[str], start: int, end: int, node: Map) -> list[tuple
 
     Comments right above a key go with it, but what stands above the first key of a file stays on top.
     """
-    column = node.column
-    rows = [(key.line, name) for name, (key, _) in node.entries.items() if start <= key.line < end and key.column == column and key.source is node.source]
+    own = sorted((key.line, key.column, name) for name, (key, _) in node.entries.items() if start <= key.line < end and key.source is node.source)
+    if not own or _FLOW.match(lines[node.line], node.column):
+        return []
+    column = own[0][1]
+    rows = [(row, name) for row, at, name in own if at == column]
     merge = re.compile(rf" {{{column}}}<<[ ]*:")
     rows += [(row, "<<") for row in range(start, end) if merge.match(lines[row])]
     rows.sort()
-    if (
-        not rows
-        or any(lines[row][:column].strip() for row, _ in rows)
-        or len({row for row, _ in rows}) != len(rows)
-        or lines[node.line][column : column + 1] in "{"
-    ):
+    if any(lines[row][:column].strip() for row, _ in rows) or len({row for row, _ in rows}) != len(rows):
         return []
     firsts = [_lead(lines, rows[0][0], start + 1) if column else rows[0][0]]
-    firsts += [_lead(lines, row, before + 1) for (before, _), (row, _) in zip(rows, rows[1:], strict=False)]
+    firsts += [_lead(lines, row, before + 1) for (before, _), (row, _) in itertools.pairwise(rows)]
     return [(name, first, after) for (_, name), first, after in zip(rows, firsts, [*firsts[1:], end], strict=True)]
 
 

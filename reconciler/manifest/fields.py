@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from reconciler.diagnostics import Place
 from reconciler.manifest.keys import NAME_PATTERN, Table
-from reconciler.manifest.scalars import MAX_INTEGER, Odd, Value, number_in_text
+from reconciler.manifest.scalars import MAX_INTEGER, POISON, Odd, Value, number_in_text
 from reconciler.manifest.source import Problems, shown
 from reconciler.manifest.tree import Map, Node, Scalar, Seq
 from reconciler.money import Money, parse_money
@@ -34,7 +34,9 @@ class Fields:
         self._fill = fill
 
     def fault(self, code: str, node: Node, summary: str, detail: str = "") -> None:
-        """Add a problem at `node`."""
+        """Add a problem at `node`, unless something was wrong there already."""
+        if type(node) is Scalar and node.value is POISON:
+            return
         self.problems.add(code, summary, detail, place=node.place, source=node.source)
 
     def value(self, node: Node) -> Value | Node:
@@ -52,7 +54,7 @@ class Fields:
 
     def odd(self, node: Node, what: str, odd: Odd) -> None:
         """Add the problem of a number that cannot be used."""
-        self.fault("E103", node, f"{shown(what)}: {shown(odd.text)} is not usable", f"{odd.why[0].upper()}{odd.why[1:]}.")
+        self.fault("E103", node, f"{shown(what)}: {shown(odd.text)} is not usable", f"{odd.why[:1].upper()}{odd.why[1:]}.")
 
     def text(self, node: Node, what: str, *, limit: int = 4096, empty: bool = False) -> str | None:
         """Text, as text was written."""
@@ -199,7 +201,7 @@ class Fields:
             return
         names = [*table, *known]
         for name, (key, _) in found.entries.items():
-            if name not in names and name and isinstance(key.value, str):
+            if name not in names:
                 self.fault("E100", key, f"unknown key {shown(name)} in {what}", f"{_perhaps(name, names)}Allowed: {', '.join(sorted(names))}.")
 
 

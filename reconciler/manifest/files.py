@@ -10,6 +10,7 @@ from pathlib import Path
 from reconciler.diagnostics import Place
 from reconciler.manifest.source import Problems, shown
 from reconciler.project import PROJECT_FILE
+from reconciler.text import safe
 
 DEFAULTS_FILE = "_defaults.yaml"
 MAX_FILES = 100_000
@@ -55,7 +56,7 @@ def _usable(path: str, kind: str, problems: Problems) -> bool:
             "E009",
             f"the file name {shown(path)} holds characters that cannot be shown",
             "Rename it.",
-            place=Place(path.encode("ascii", "backslashreplace").decode().replace("\n", "\\n")),
+            place=Place(safe(path)),
         )
         return False
     if kind == "folder":
@@ -77,7 +78,7 @@ def _walk(root: Path, start: str, problems: Problems) -> Iterator[tuple[str, str
             continue
         except OSError as error:
             if (root / folder).is_dir():
-                problems.add("E001", f"the folder cannot be read: {error.strerror}", place=Place(folder or "."))
+                problems.add("E001", f"the folder cannot be read: {error.strerror}", place=Place(safe(folder or ".")))
             continue
         seen += len(entries)
         if seen > MAX_ENTRIES or folder.count("/") > MAX_FOLDER_DEPTH:
@@ -87,10 +88,17 @@ def _walk(root: Path, start: str, problems: Problems) -> Iterator[tuple[str, str
             if entry.is_dir(follow_symlinks=False):
                 pending.append(path)
                 yield path, "folder"
-            elif entry.is_symlink() and entry.is_dir():
-                problems.add("W002", "this link to a folder is not followed", "List the folder itself under `manifests`.", place=Place(path))
+            elif entry.is_symlink() and _leads_to_folder(entry):
+                problems.add("W002", "this link to a folder is not followed", "List the folder itself under `manifests`.", place=Place(safe(path)))
             else:
                 yield path, "file"
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads in a circle
+        return False
 
 
 def _fixed(pattern: str) -> str:

@@ -7,12 +7,12 @@ not decided here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from reconciler.diagnostics import Place
 from reconciler.manifest.source import Problems, Source, shown
-from reconciler.manifest.tree import MAX_DEPTH, Builder, Halt, Map, Node
+from reconciler.manifest.tree import MAX_DEPTH, TEMPLATES, Builder, Halt, Map, Node
 
 MAX_PURE_CHARACTERS = 256 * 1024
 """The pure parser takes about 3 s for a megabyte; above this the C parser's refusal is final."""
@@ -29,18 +29,18 @@ def parse(source: Source, problems: Problems) -> Node | None:
     if _refused_unparsed(source, problems):
         return None
     found = Problems()
-    builder, error = _attempt(_c_events(source.text), Builder(source, found))
+    builder, error = _attempt(_c_events, source.text, Builder(source, found))
     if error is not None and _STAND_IN not in source.text:
         # The C parser refuses `{url: https://x}`, which YAML 1.2 allows. A stand-in of the same width for colons inside
         # words means the same and lets it pass; it is ten times cheaper than the pure parser.
         again = Problems()
         text = _COLON.sub(_STAND_IN, source.text)
-        second, still = _attempt(_c_events(text), Builder(source, again, restore=(_STAND_IN, ":")))
+        second, still = _attempt(_c_events, text, Builder(source, again, restore=(_STAND_IN, ":")))
         if still is None:
             builder, error, found = second, None, again
     if error is not None and len(source.text) <= MAX_PURE_CHARACTERS and not _too_deep(source.text):
         again = Problems()
-        second, still = _attempt(_pure_events(source.text), Builder(source, again))
+        second, still = _attempt(_pure_events, source.text, Builder(source, again))
         if still is None:
             builder, error, found = second, None, again
     problems.extend(found.found)
@@ -64,9 +64,9 @@ def parse_map(source: Source, problems: Problems) -> Map | None:
     return None
 
 
-def _attempt(events: Iterator[Any], builder: Builder) -> tuple[Builder, Exception | None]:
+def _attempt(events: Callable[[str], Iterator[Any]], text: str, builder: Builder) -> tuple[Builder, Exception | None]:
     try:
-        builder.feed(events)
+        builder.feed(events(text))
     except Halt:
         builder.root = None
     except Exception as error:
@@ -128,10 +128,21 @@ def _explain(error: Exception, source: Source, problems: Problems) -> None:
     if "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem) and context_mark is not None:
         mark = context_mark
         code, summary, detail = "E011", "this quote is never closed", ""
+    elif "flow" in context and context_mark is not None and mark.line > 0 and mark.line >= len(source.text.rstrip().split("\n")):
+        mark = context_mark
+        code, summary, detail = "E010", "this bracket is never closed", ""
     else:
         code, summary, detail = _in_words(problem, context, source, mark=mark, context_mark=context_mark)
-    end = context_mark.line + 1 if code != "E011" and context_mark is not None and context_mark.line > mark.line else None
-    problems.add(code, summary, detail, place=Place(source.path, mark.line + 1, mark.column + 1), source=source, end_line=end)
+    problems.add(code, summary, detail, place=_place_of(mark, source), source=source)
+
+
+def _place_of(mark: Any, source: Source) -> Place:
+    """The mark's place; the end of the last line for a mark behind the file."""
+    last = len(source.lines)
+    if mark.line < last and not (mark.line == last - 1 and last > 1 and not source.lines[-1]):
+        return Place(source.path, mark.line + 1, mark.column + 1)
+    row = max(last - 1 if source.lines[-1] else last - 2, 0)
+    return Place(source.path, row + 1, len(source.lines[row]) + 1)
 
 
 def _line_of(source: Source, mark: Any) -> str:
@@ -142,7 +153,7 @@ def _in_words(problem: str, context: str, source: Source, *, mark: Any, context_
     line = _line_of(source, mark)
     near = line + ("\n" + _line_of(source, context_mark) if context_mark is not None else "")
     if "{{" in near or "{%" in near:
-        return "E014", "template braces are not YAML", "Manifests have no templates: use `variables` and `${var.NAME}` in quotes."
+        return "E014", *TEMPLATES
     if "${" in near and ("flow" in context or "flow" in problem or "{" in near.split("${", 1)[0]):
         return "E015", "`${…}` inside `{ }` or `[ ]` is not YAML", 'Quote it ("${var.NAME}") or use block style: one key in a line.'
     if line[: mark.column + 1].strip(" ") == "\t" or "\\t" in problem or "'\t'" in problem or (line.startswith("\t") and not line[: mark.column].strip()):

@@ -42,6 +42,9 @@ class Odd(NamedTuple):
     why: str
 
 
+POISON = Odd("", "")
+"""Stands where something was wrong already: its problem was added, and it is the cause of no other."""
+
 Value = None | bool | int | float | str | Odd
 
 

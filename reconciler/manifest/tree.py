@@ -14,7 +14,7 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, 
 
 from reconciler.diagnostics import Place
 from reconciler.manifest.front import HIDDEN, ZERO_WIDTH
-from reconciler.manifest.scalars import MAY_RESOLVE, Odd, Value, resolve
+from reconciler.manifest.scalars import MAY_RESOLVE, POISON, Odd, Value, resolve
 from reconciler.manifest.source import Problems, Source, shown
 
 MAX_DEPTH = 64
@@ -24,6 +24,7 @@ MAX_WRITTEN = 1_000_000
 """Values that a file may really hold; 10 MB of models are fewer."""
 MAX_SCALAR = 64 * 1024
 MAX_KEY = 1024
+TEMPLATES = ("template braces are not YAML", "Manifests have no templates: use `variables` and `${var.NAME}` in quotes.")
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _ZERO_WIDTH = re.compile(f"[{ZERO_WIDTH}]")
@@ -92,9 +93,10 @@ class Halt(Exception):
 
 
 class _Frame:
-    __slots__ = ("anchor", "key", "merges", "node", "size")
+    __slots__ = ("anchor", "key", "merges", "node", "poisoned", "size")
 
-    def __init__(self, node: Map | Seq, anchor: str | None) -> None:
+    def __init__(self, node: Map | Seq, anchor: str | None, *, poisoned: bool) -> None:
+        self.poisoned = poisoned
         self.node = node
         self.anchor = anchor
         self.key: Scalar | None = None
@@ -166,14 +168,15 @@ class Builder:
         mark = event.start_mark
         if self._restore is not None:
             text = text.replace(*self._restore)
-        plain = not style
+        plain, before = not style, self.problems.errors
         if event.ctag is not None:
             self._tagged(event)
         if len(text) > MAX_SCALAR and text[:5].lower() != "data:":
             self._fault("E026", f"a value of {len(text):,} characters; the limit is {MAX_SCALAR:,}", "", event)
         if (style == '"' and _HIDDEN.search(text)) or (self._check_width and style not in ("'", '"') and _ZERO_WIDTH.search(text)):
             self._hidden(text, style, event)
-        node = Scalar(self.source, mark.line, mark.column, resolve(text) if plain else text, text, plain)
+        value = POISON if self.problems.errors > before else resolve(text) if plain else text
+        node = Scalar(self.source, mark.line, mark.column, value, text, plain)
         if event.anchor is not None:
             self._anchors[event.anchor] = (node, 1)
         self._add(node, 1)
@@ -200,10 +203,13 @@ class Builder:
             raise Halt
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        self._stack.append(_Frame(node, event.anchor))
+        self._stack.append(_Frame(node, event.anchor, poisoned=event.ctag is not None))
 
     def _close(self, _event: Any) -> None:
         frame = self._stack.pop()
+        if frame.poisoned:
+            self._add(Scalar(self.source, frame.node.line, frame.node.column, POISON, "", True), frame.size)
+            return
         if frame.merges:
             self._merge(frame)
         if frame.anchor is not None:
@@ -215,7 +221,7 @@ class Builder:
         if name not in self._anchors:
             self._fault("E022", f"the alias {shown('*' + name)} has no anchor before it", f"Define it first with `&{shown(name)[1:-1]}`.", event)
             mark = event.start_mark
-            self._add(Scalar(self.source, mark.line, mark.column, None, "", True), 1)
+            self._add(Scalar(self.source, mark.line, mark.column, POISON, "", True), 1)
             return
         known = self._anchors[name]
         if known is None:
@@ -253,22 +259,34 @@ class Builder:
         raise Halt
 
     def _key(self, node: Node) -> Scalar:
+        """The key, poisoned after its problem was added: it and its value are dropped."""
         if type(node) is not Scalar:
-            self.problems.add(
-                "E024",
-                "a key must be plain text, not a list or a mapping",
-                "A value that begins with `{` or `[` needs quotes.",
-                place=node.place,
-                source=self.source,
-            )
-            return Scalar(node.source, node.line, node.column, "", "", False)
-        if len(node.text) > MAX_KEY:
-            self.problems.add("E024", f"a key of {len(node.text):,} characters; the limit is {MAX_KEY:,}", "", place=node.place, source=self.source)
-        elif not isinstance(node.value, str):
+            self._bad_collection(node)
+        elif node.value is POISON:
+            return node
+        elif type(node.value) is not str:
             self._unquoted(node)
+        elif len(node.text) > MAX_KEY:
+            self.problems.add("E024", f"a key of {len(node.text):,} characters; the limit is {MAX_KEY:,}", "", place=node.place, source=self.source)
         elif not node.text.strip():
             self.problems.add("E024", "a key is empty", "", place=node.place, source=self.source)
-        return node
+        else:
+            return node
+        return Scalar(node.source, node.line, node.column, POISON, "", False)
+
+    def _bad_collection(self, node: Node) -> None:
+        line = self.source.line(node.line + 1) or ""
+        if type(node) is Map and "{{" in line[max(node.column - 1, 0) : node.column + 2]:
+            self.problems.add("E014", *TEMPLATES, place=node.place, source=self.source)
+            self._stack[-1].poisoned = True
+            return
+        self.problems.add(
+            "E024",
+            "a key must be plain text, not a list or a mapping",
+            "A value that begins with `{` or `[` needs quotes.",
+            place=node.place,
+            source=self.source,
+        )
 
     def _unquoted(self, node: Scalar) -> None:
         if not node.text:
@@ -281,6 +299,8 @@ class Builder:
 
     def _put(self, frame: _Frame, key: Scalar, node: Node) -> None:
         entries = frame.node.entries  # type: ignore[union-attr]
+        if key.value is POISON:
+            return
         if key.text == "<<" and key.plain:
             if frame.merges:
                 self._duplicate(key, frame.merges[0][0])
