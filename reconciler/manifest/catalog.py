@@ -6,7 +6,7 @@ What needs more than one file (names, variables, acts) is checked after all are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,9 +78,13 @@ class CatalogReader:
             return None
         paths = find_manifests(self._root, self._project.manifests, problems)
         self.files = len(paths)
-        trees = [tree for path in paths if (tree := self._parse(path)) is not None]
-        variables = self._variables(trees)
+        files = [(path, raw) for path in paths if (raw := self._bytes(path)) is not None]
+        # Variables of any file hold in all, so files that may declare some are parsed first. Other trees live only
+        # while their models are made: a tree is many times larger than what comes of it.
+        early = {path: self._parse(path, raw) for path, raw in files if b"variables" in raw}
+        variables = self._variables([tree for tree in early.values() if tree is not None])
         fields = Fields(problems, variables.fill)
+        trees = (early.pop(path) if path in early else self._parse(path, raw) for path, raw in files)
         models, declared, acts = self._build(trees, variables, fields)
         if self._complete:
             variables.check(self._uses)
@@ -102,13 +106,16 @@ class CatalogReader:
         self._problems.add("E120", f"there is no environment {shown(self._environment)}", detail, place=Place(PROJECT_FILE))
         return False
 
-    def _parse(self, path: str) -> Map | None:
+    def _bytes(self, path: str) -> bytes | None:
         raw = read_bytes(self._root, path, self._problems)
-        parsed = read_file(path, raw) if raw is not None else None
-        if parsed is None or parsed.tree is None:
+        if raw is None:
             self._complete = False
-        if parsed is None:
-            return None
+        return raw
+
+    def _parse(self, path: str, raw: bytes) -> Map | None:
+        parsed = read_file(path, raw)
+        if parsed.tree is None:
+            self._complete = False
         self._problems.extend(parsed.problems)
         self._uses |= parsed.uses
         return parsed.tree
@@ -136,7 +143,7 @@ class CatalogReader:
         assert type(node) is Map, "a mapping becomes a mapping"
         return node
 
-    def _build(self, trees: list[Map], variables: Variables, fields: Fields) -> tuple[dict[str, Model], dict[str, Place], Acts]:
+    def _build(self, trees: Iterable[Map | None], variables: Variables, fields: Fields) -> tuple[dict[str, Model], dict[str, Place], Acts]:
         reader = ModelReader(
             self._project, self._environment, variables=variables, fields=fields, datasets=DatasetReader(self._root, fields, self._folder_digest)
         )
@@ -145,6 +152,8 @@ class CatalogReader:
         declared: dict[str, Place] = {}
         acts = Acts()
         for tree in trees:
+            if tree is None:
+                continue
             fields.unknown(tree, "a manifest", keys.MANIFEST)
             check_version(tree, fields)
             defaults = self._with_defaults(self._folder(tree.source.path, base, fields), tree.get("defaults"), fields)
@@ -187,7 +196,8 @@ class CatalogReader:
     def _folder_defaults(self, path: str, below: Map | None, fields: Fields) -> Map | None:
         if not (self._root / path).exists() and not (self._root / path).is_symlink():
             return below
-        tree = self._parse(path)
+        raw = self._bytes(path)
+        tree = self._parse(path, raw) if raw is not None else None
         if tree is None:
             return below
         fields.unknown(tree, DEFAULTS_FILE, keys.FOLDER_DEFAULTS)

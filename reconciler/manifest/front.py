@@ -26,11 +26,17 @@ ZERO_WIDTH = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200d\u20
 
 _FORBIDDEN = re.compile(f"[{HIDDEN}\ufeff]|\r(?!\n)")
 _MARKS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
-_KNOWN_SECRETS = re.compile(
-    r"\b(?:[sr]k|pk)[-_][A-Za-z0-9_-]{20}|\bgh[pousr]_[A-Za-z0-9]{30}|\bhf_[A-Za-z0-9]{30}|\bAIza[A-Za-z0-9_-]{30}|\bxox[abprs]-[A-Za-z0-9-]{10}|-----BEGIN [A-Z ]{0,20}PRIVATE KEY"
+_KNOWN_SECRETS = (
+    (("sk-", "sk_", "rk-", "rk_", "pk-", "pk_"), re.compile(r"\b[srp]k[-_][A-Za-z0-9_-]{20}")),
+    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), re.compile(r"\bgh[pousr]_[A-Za-z0-9]{30}")),
+    (("hf_",), re.compile(r"\bhf_[A-Za-z0-9]{30}")),
+    (("AIza",), re.compile(r"\bAIza[A-Za-z0-9_-]{30}")),
+    (("xox",), re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10}")),
+    (("PRIVATE KEY",), re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY")),
 )
+_SECRET_WORDS = ("apikey", "api_key", "api-key", "subscription", "secret", "passw", "auth")
 _NAMED_SECRETS = re.compile(r"(?i)(?:api[_-]?key|subscription[_-]?key|secret|passwo?r?d|auth[_-]?token)[\"']?[ \t]{0,20}:[ \t]{0,20}[\"']?(?=[^\s\"'$,}]{8})")
-_SECRET_WORDS = ("key", "secret", "passw", "token")
+"""The words before each pattern are looked for first: a hundred times cheaper, and nearly always in vain."""
 _HEX = re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32}(?=[\"']?[ \t]{0,20}(?:[\r\n,}#]|$))")
 _HEX_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]{0,100})[\"']?[ \t]{0,20}:[ \t]{0,20}[\"']?$")
 _HEX_KEYS = frozenset({"id", "request_id", "attempt", "sha256", "from", "to"})
@@ -161,7 +167,7 @@ def _find_secrets(source: Source, problems: Problems) -> None:
 
 
 def _secrets(text: str) -> list[int]:
-    hits = [m.start() for m in _KNOWN_SECRETS.finditer(text)]
+    hits = [m.start() for words, pattern in _KNOWN_SECRETS if any(word in text for word in words) for m in pattern.finditer(text)]
     lowered = text.lower()
     if any(word in lowered for word in _SECRET_WORDS):
         hits += [m.end() for m in _NAMED_SECRETS.finditer(text)]

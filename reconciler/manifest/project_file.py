@@ -13,9 +13,10 @@ from reconciler.manifest.dataset import Unusable, read_address
 from reconciler.manifest.fields import Fields, Marked, perhaps
 from reconciler.manifest.front import read_source
 from reconciler.manifest.parse import parse_map
+from reconciler.manifest.scalars import Value
 from reconciler.manifest.source import Problems, shown
 from reconciler.manifest.trainers import read_trainers
-from reconciler.manifest.tree import Map, Node
+from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.money import Money, Price, PriceBook
 from reconciler.policy import Budget, Guards, MonthlyBudget, Policy
 from reconciler.project import PROJECT_FILE, Environment, Project
@@ -36,7 +37,8 @@ def read_project(root: Path, problems: Problems) -> Project | None:
     tree = parse_map(source, problems) if source is not None else None
     if tree is None or problems.errors:
         return None
-    project = _ProjectReader(Fields(problems)).read(tree)
+    fields = Fields(problems, lambda node: _no_variables(node, problems))
+    project = _ProjectReader(fields).read(tree)
     return None if problems.errors else project
 
 
@@ -47,6 +49,11 @@ def check_version(root: Map, fields: Fields) -> None:
         fields.fault("E107", root, "`version` is missing", "Write `version: 1`.")
     elif fields.value(node) != 1 or isinstance(fields.value(node), bool):
         fields.fault("E107", node, f"unknown format version {shown(getattr(node, 'text', '…'))}", "This program reads version 1.")
+
+
+def _no_variables(node: Scalar, problems: Problems) -> Value:
+    problems.add("E215", "variables cannot be used here", "They work in `defaults`, in `vars`, and in manifests.", place=node.place, source=node.source)
+    return node.value
 
 
 class _ProjectReader:

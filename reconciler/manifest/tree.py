@@ -130,8 +130,8 @@ class Builder:
         }
 
     def feed(self, events: Iterable[Any]) -> None:
-        """Take all events. Raises Halt, or whatever the parser raises."""
-        dispatch = self._dispatch
+        """Take all events, once. Raises Halt, or whatever the parser raises."""
+        dispatch, self._dispatch = self._dispatch, {}  # methods of ours: kept, they would hold the tree in a circle
         for event in events:
             handle = dispatch.get(type(event))
             if handle is not None:
