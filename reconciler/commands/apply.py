@@ -11,13 +11,14 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from reconciler import __version__
 from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.plan import text_of
 from reconciler.commands.problems import show_notes
 from reconciler.commands.reports import check_reports, write_reports
-from reconciler.commands.spending import Connected, connect, stoppable, world_of
+from reconciler.commands.spending import Connected, ask, connect, stoppable, world_of
 from reconciler.commands.telling import Teller, telling
 from reconciler.diagnostics import in_order
 from reconciler.engine.apply import Apply, Totals, free_changes
@@ -34,6 +35,7 @@ from reconciler.model import Catalog
 from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action
 from reconciler.plan.change import Change, Plan
+from reconciler.plan.digests import FORMAT_VERSION
 from reconciler.plan.make import Request, make_plan
 from reconciler.plan.premises import approved_plan, require_digest
 from reconciler.plan.saved import SavedPlan, read_plan
@@ -53,7 +55,7 @@ def run(context: Context, options: ApplyOptions) -> int:
     environment_name(context, project)
     _check_approval(context, project, options)
     saved = _read(context, options.plan_file) if options.plan_file is not None else None
-    with stoppable() as stop, open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer:
+    with open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer, stoppable() as stop:
         return _Run(context, options, project, writer, stop, saved).run()
 
 
@@ -118,6 +120,8 @@ class _Run:
             names = [len(c.name) for c in plan.changes]
             width = min(WIDEST_NAME, max(names, default=14))
             with telling(self.context, as_json=self.options.json, json_into=self.options.json_into, name_width=width) as teller:
+                if self.options.json:
+                    teller.tell_all(announcement(plan, self.context.clock.now()))
                 self._carry_out(plan, catalog, connected, teller)
                 return self._end(plan, teller)
 
@@ -181,12 +185,8 @@ class _Run:
         else:
             expected, what = "yes", "type yes"
         limit = "" if plan.cost.limit is None else f", limit {format_money(plan.cost.limit)}"
-        self.context.err.write(f"\nBuy this for {format_money(due)} (at worst {format_money(plan.cost.worst)}{limit})? To go on, {what}: ")
-        self.context.err.flush()
-        try:
-            answer = input().strip().removeprefix("$")
-        except EOFError:
-            answer = ""
+        question = f"\nBuy this for {format_money(due)} (at worst {format_money(plan.cost.worst)}{limit})? To go on, {what}: "
+        answer = ask(self.context, self.stop, question).removeprefix("$")
         if self.stop.is_requested:
             raise Interrupted(self.stop.signal_number, "stopped at the prompt; nothing was bought")
         if answer != expected:
@@ -289,6 +289,18 @@ class _Run:
         if self.options.wait_seconds is None or self.poller is None:
             return 0
         return waited_code(state, self.poller.settled)
+
+
+def announcement(plan: Plan, now: str) -> Iterator[Event]:
+    """The plan as events, before anything of it is done."""
+    yield Event("version", now, f"reconciler {__version__}", data={"reconciler": __version__, "format_version": FORMAT_VERSION})
+    for change in plan.changes:
+        data = {"action": change.action.value, "cost": money_text(change.cost), "reason": str(change.reason), "spec_digest": change.spec_digest}
+        yield Event("planned_change", now, f"{change.action.word}: {change.reason}", change.name, data=data)
+    counts = {action.value: count for action, count in plan.counts.items()}
+    cost = {"due": money_text(plan.cost.due), "worst": money_text(plan.cost.worst)}
+    digests = {"spend_digest": plan.spend_digest, "plan_digest": plan.plan_digest}
+    yield Event("change_summary", now, f"{format_money(plan.cost.due)} due", data={"command": "plan", **counts, **cost, **digests})
 
 
 def waited_code(state: State, settled: Sequence[Job]) -> int:

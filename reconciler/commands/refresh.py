@@ -30,7 +30,7 @@ def run(context: Context, options: RefreshOptions) -> int:
     """Poll pending jobs once, or until they are settled. The exit code is the most urgent thing that is left."""
     project = open_project(context)
     environment = environment_name(context, project)
-    with stoppable() as stop, open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer:
+    with open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer, stoppable() as stop:
         state = writer.state()
         show_notes(context, state)
         refuse_other_world(state, world_of(context, project, emulate=options.emulate))

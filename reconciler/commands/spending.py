@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconciler.commands.context import Context, project_settings, state_file
 from reconciler.engine.origin import Origin
 from reconciler.engine.stop import Stop
-from reconciler.errors import Usage
+from reconciler.errors import Interrupted, Usage
 from reconciler.ports import TrainerApi
 from reconciler.project import Project
 from reconciler.trainer import SECONDS_PER_STEP
@@ -40,6 +40,8 @@ def stoppable() -> Iterator[Stop]:
         if stop.is_requested:
             os._exit(128 + number)
         stop.request(number)
+        if stop.is_asking:
+            raise Interrupted(number, "stopped at the prompt; nothing was bought")
 
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -50,6 +52,19 @@ def stoppable() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ask(context: Context, stop: Stop, question: str) -> str:
+    """The answer to a question on stderr, without blanks around it; empty at the end of the input. Raises Interrupted."""
+    context.err.write(question)
+    context.err.flush()
+    stop.is_asking = True
+    try:
+        return "" if stop.is_requested else input().strip()
+    except EOFError:
+        return ""
+    finally:
+        stop.is_asking = False
 
 
 @dataclass(frozen=True, slots=True)

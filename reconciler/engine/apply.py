@@ -226,7 +226,7 @@ def _bindings(environment: str, change: Change, job: str, now: str) -> list[Draf
 
 
 def _done(now: str, change: Change, job: str) -> Event:
-    data = {"action": change.action.value, "cost": money_text(ZERO), "reason": str(change.reason), "job": job}
+    data = {"action": change.action.value, "cost": money_text(ZERO), "reason": str(change.reason), "job": job, "done": True}
     return Event("planned_change", now, f"{change.action.word}: {change.reason}", change.name, "info", data)
 
 

@@ -16,6 +16,8 @@ class Stop:
         self._event = threading.Event()
         self._requested_at = 0.0
         self.signal_number = 0
+        self.is_asking = False
+        """Somebody is being asked: a signal ends the question at once, nothing is in flight."""
 
     def request(self, signal_number: int) -> None:
         """Ask for a clean stop."""
