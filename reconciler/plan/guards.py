@@ -9,7 +9,7 @@ from typing import NamedTuple
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.model import Catalog
 from reconciler.money import ZERO, Money
-from reconciler.plan.action import Action
+from reconciler.plan.action import Action, Reason
 from reconciler.plan.change import BudgetLine, Change, Refusal
 from reconciler.plan.moment import Month
 from reconciler.plan.request import Request
@@ -109,6 +109,14 @@ def _max_forget(case: Case) -> Iterator[Refusal]:
         yield Refusal("guard", "-allow-forget", f"-allow-forget: {plural(count, 'name')} to forget, limit {limit}", f"-allow-forget={count}")
 
 
+def _protected(case: Case) -> Iterator[Refusal]:
+    """A protected model that would be trained again turns the plan red: nobody should learn of it from a row that was held."""
+    for change in case.changes:
+        if change.action is Action.HELD and change.reason is Reason.PROTECTED:
+            message = f"lifecycle.prevent_retrain: {change.name} is protected and would be trained again"
+            yield Refusal("guard", "lifecycle.prevent_retrain", message, f"-allow-retrain={change.name}", change.place)
+
+
 def _dataset_digest(case: Case) -> Iterator[Refusal]:
     if case.policy.guards.require_dataset_digest == "error":
         for change in _without_digest(case):
@@ -122,6 +130,7 @@ _CHECKS: tuple[Callable[[Case], Iterable[Refusal]], ...] = (
     _max_trains,
     _max_retrain_percent,
     _max_forget,
+    _protected,
     _dataset_digest,
 )
 
