@@ -38,9 +38,10 @@ class ModelReader:
         """The models of one block. Empty after problems, and when it does not exist in this environment."""
         fields = self._fields
         before = fields.problems.errors
-        here = self._exists_here(merged)
-        self._variables.lenient = not here
+        here = True
         try:
+            here = self._exists_here(merged)
+            self._variables.lenient = not here
             models = self._read(name, key, own, merged)
         except NoValue:
             models = []

@@ -47,7 +47,7 @@ def check_version(root: Map, fields: Fields) -> None:
     node = root.get("version")
     if node is None:
         fields.fault("E107", root, "`version` is missing", "Write `version: 1`.")
-    elif fields.value(node) != 1 or isinstance(fields.value(node), bool):
+    elif type(node) is not Scalar or type(node.value) is not int or node.value != 1:
         fields.fault("E107", node, f"unknown format version {shown(getattr(node, 'text', '…'))}", "This program reads version 1.")
 
 

@@ -29,6 +29,7 @@ _WORDS: dict[str, bool | None] = {
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+")
 _BASED = re.compile(r"[-+]?0[xo][0-9a-fA-F]+")
 _NUMBER_STARTS = frozenset("0123456789+-.")
 MAY_RESOLVE = frozenset("0123456789+-.~nNtTfF") | {""}
@@ -88,7 +89,10 @@ def _float(text: str) -> Value:
 
 def number_in_text(text: str) -> str | None:
     """The number that a text was probably meant to be (`"1,500"` → `1500`), or None."""
-    plain = text.strip().replace(",", "").replace("_", "").replace(" ", "")
+    plain = text.strip().replace("_", "").replace(" ", "")
+    if "," in plain and not _GROUPED.fullmatch(plain):  # may be a decimal comma: better no hint than a wrong number
+        return None
+    plain = plain.replace(",", "")
     if len(plain) <= MAX_DIGITS and (_INTEGER.fullmatch(plain) or _FLOAT.fullmatch(plain)):
         return plain.lstrip("+")
     return None

@@ -75,7 +75,9 @@ class Problems:
         if count == MAX_PROBLEMS_PER_FILE:
             code, summary, detail = "W999", f"more than {MAX_PROBLEMS_PER_FILE:,} problems in this file; the rest is not listed", ""
         self._seen.add((code, summary, place))
-        line = source.line(place.line) if source and place else None
+        if source and place and place.line in source.secret_lines and code != "E008":
+            summary, detail = CODES[code].rstrip("."), "The line is not shown, because it looks like a secret."
+        line = source.line(place.line) if source and place and place.column <= MAX_SOURCE_LINE else None
         self.found.append(Diagnostic(kind, code, summary, detail, place, end_line, line))
 
     def extend(self, found: Iterable[Diagnostic]) -> None:

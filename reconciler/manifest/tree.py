@@ -15,7 +15,7 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, 
 from reconciler.diagnostics import Place
 from reconciler.manifest.front import HIDDEN, ZERO_WIDTH
 from reconciler.manifest.scalars import MAY_RESOLVE, POISON, Odd, Value, resolve
-from reconciler.manifest.source import Problems, Source, shown
+from reconciler.manifest.source import MAX_PROBLEMS_PER_FILE, Problems, Source, shown
 
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000
@@ -312,6 +312,8 @@ class Builder:
             entries[key.text] = (key, node)
 
     def _duplicate(self, key: Scalar, first: Scalar) -> None:
+        if len(self.problems.found) >= MAX_PROBLEMS_PER_FILE:
+            raise Halt
         self.problems.add(
             "E018",
             f"the key {shown(key.text)} is written twice",
