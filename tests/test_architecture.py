@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -331,6 +332,12 @@ def test_a_hidden_violation_is_found(case, tmp_path):
     law, name, body = FURTHER[case]
     _plant(tmp_path, name, body)
     assert len(law(tmp_path)) == 1
+
+
+def test_the_architecture_page_draws_these_floors():
+    """What a newcomer reads is what is enforced."""
+    drawing = (REPO / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8").split("```")[1].strip().splitlines()
+    assert [set(re.split(r" {2,}", line)[0].split(", ")) for line in reversed(drawing)] == [set(floor) for floor in FLOORS]
 
 
 def test_files_stay_within_a_screenful_of_screens():
