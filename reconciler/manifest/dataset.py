@@ -242,7 +242,7 @@ class DatasetReader:
         if text is None:
             return None
         if not _SHA256.fullmatch(text):
-            self._fields.fault("E105", node, f"`sha256` must be 64 hex digits, not {shown(text)}", "`reconciler pin` writes it.")
+            self._fields.fault("E105", node, f"`sha256` must be 64 hex digits, not {shown(text)}", "`sha256sum FILE` prints it.")
             return None
         if address is not None and address.sha256 not in (None, text.lower()):
             self._fields.fault("E111", node, "`sha256` is not the digest of the data in the data: URL", "Remove it, or correct one of them.")

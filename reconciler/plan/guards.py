@@ -121,7 +121,7 @@ def _dataset_digest(case: Case) -> Iterator[Refusal]:
     if case.policy.guards.require_dataset_digest == "error":
         for change in _without_digest(case):
             message = f"guards.require_dataset_digest: {change.name} would be trained on a dataset that is known by its URL alone"
-            yield Refusal("guard", "guards.require_dataset_digest", message, f"reconciler pin {change.name}", change.place)
+            yield Refusal("guard", "guards.require_dataset_digest", message, f"dataset.sha256 in the manifest of {change.name}", change.place)
 
 
 _CHECKS: tuple[Callable[[Case], Iterable[Refusal]], ...] = (
@@ -177,7 +177,7 @@ def _warnings(case: Case, lines: tuple[BudgetLine, ...]) -> Iterator[Diagnostic]
     if case.policy.guards.require_dataset_digest == "warn":
         for change in _without_digest(case):
             summary = f"{change.name} will be trained on a dataset that is known by its URL alone"
-            yield Diagnostic("warning", "dataset-not-pinned", summary, f"`reconciler pin {change.name}` writes its sha256", change.place)
+            yield Diagnostic("warning", "dataset-not-pinned", summary, "write the sha256 of the data set into its manifest: dataset: {url: …, sha256: …}", change.place)
 
 
 def _without_digest(case: Case) -> Iterator[Change]:

@@ -59,7 +59,7 @@ def job_document(job: Job, bound_to: Sequence[str]) -> dict[str, Any]:
 
 
 def artifact_document(artifact: Artifact) -> dict[str, Any]:
-    """One file of a job. Its URL is shown without a query; a signed one is fetched by `artifacts pull`."""
+    """One file of a job. Its URL is shown without a query; `output` shows a signed one whole."""
     return {"role": artifact.role, "url": artifact.url, "file_name": artifact.file_name, "size_bytes": artifact.size_bytes}
 
 

@@ -82,7 +82,7 @@ def _next(data: Mapping[str, Any], style: Style) -> list[str]:
     if _count(data, "training"):
         commands.append("reconciler refresh -wait")
     if _count(data, "succeeded"):
-        commands.append("reconciler artifacts pull")
+        commands.append("reconciler output")
     return commands
 
 
