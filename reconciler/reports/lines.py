@@ -3,7 +3,7 @@
 The keys of `Event.data`; all may be left out, money is a Decimal or a decimal string in USD, times are seconds:
 
     version             version
-    planned_change      action, cost, reason
+    planned_change      action, cost, reason; done (true: carried out, at no cost), job
     purchase_intent     attempt, price, spec_digest
     purchase_accepted   attempt, job, request_id, price, count, of, spent, due, serial
     purchase_rejected   attempt, http_status (none: nothing was sent), message, retry_after_seconds, final
@@ -43,6 +43,7 @@ _VERBS: dict[str, tuple[str, Tone]] = {
     "budget": ("refused", "bad"),
 }
 _SEVERITIES: dict[str, tuple[str, Tone]] = {"error": ("error", "bad"), "info": ("note", "faint")}
+_DONE = {"reuse": "reused", "move": "moved", "update": "updated", "forget": "forgotten", "adopt": "adopted"}
 
 
 def event_line(event: Event, style: Style, *, name_width: int = NAME_WIDTH) -> str:
@@ -56,6 +57,8 @@ def event_line(event: Event, style: Style, *, name_width: int = NAME_WIDTH) -> s
         verb, tone = _SEVERITIES.get(str(event.data.get("severity", event.level)), ("warning", "warn"))
     if event.type == "planned_change" and event.data.get("action"):
         verb = style.foreign(event.data["action"]).replace("_", " ")
+    if event.type == "planned_change" and event.data.get("done"):
+        verb, tone = _DONE.get(str(event.data.get("action")), verb), "good"
     if event.type == "job_settled" and event.data.get("phase") != "succeeded":
         tone = "bad"
     head = f"{_clock(event.at, style)} {pad(style.foreign(event.name or '', limit=200), name_width)}  "
@@ -86,6 +89,8 @@ def _parts(event: Event, style: Style) -> list[str]:
             return _poll(data, style)
         case "job_settled":
             return _settled(event, style)
+        case "planned_change" if data.get("done"):
+            return [_foreign(data, "reason", style).replace("_", " "), f"job {_foreign(data, 'job', style)}" if data.get("job") else ""]
         case "planned_change":
             return [_joined(", ", _foreign(data, "reason", style).replace("_", " "), money_of(data, "cost"))]
         case "budget":

@@ -153,3 +153,11 @@ def test_an_apply_that_was_stopped_at_once_bought_nothing_and_says_so():
     assert "nothing was bought" in summary_text({"stopped": "budget.per_apply"}, STYLE)
     assert summary_text({}, STYLE) == "Apply: nothing to do.\n"
     assert summary_text({"command": "refresh", "failed": 1, "failed_names": ["a"]}, STYLE) == "Refresh: 1 failed.\nFailed  a\n"
+
+
+def test_a_change_that_was_carried_out_is_said_in_the_past():
+    """What costs nothing is done at the end of an apply; its line must not look like a plan."""
+    done = Event(
+        "planned_change", "2026-11-22T07:46:02Z", "moved", "otter", data={"action": "move", "cost": "0.00", "reason": "renamed", "job": "j-12", "done": True}
+    )
+    assert event_line(done, Style.plain(100)) == "07:46:02Z otter           moved      renamed; job j-12"
