@@ -19,6 +19,7 @@ from reconciler.plan.change import Plan
 from reconciler.plan.make import Request, make_plan
 from reconciler.project import Project
 from reconciler.state import State
+from reconciler.text import safe
 
 CHANGES = 2
 NO_CHANGE = (Action.UNCHANGED, Action.WAIT)
@@ -40,7 +41,7 @@ def run(context: Context, options: PlanOptions) -> int:
         _warn_of_other_world(context, plan, state)
         context.out.write(text_of(context, plan, state))
         if options.out is not None:
-            context.out.line(f"\nSaved. `reconciler apply {options.out}` carries out exactly this." if plan.applyable else "\nSaved.")
+            context.out.line(f"\nSaved. `reconciler apply {safe(options.out)}` carries out exactly this." if plan.applyable else "\nSaved.")
     failed = write_reports(context, plan, options.reports)
     return exit_code(plan, detailed=options.detailed_exitcode) or failed
 

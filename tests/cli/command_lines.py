@@ -25,3 +25,8 @@ HOME = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"}
 def snapshot(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` with its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def child(**more: str) -> dict[str, str]:
+    """The environment of a child process: this one's, with its guards and its key, but with outputs buffered as usual."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"} | HOME | more

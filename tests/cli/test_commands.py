@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from command_lines import HOME, Call, snapshot
+from command_lines import Call, child, snapshot
 
 from reconciler import fact
 from reconciler.commands.clock import SystemClock
@@ -94,8 +93,8 @@ def test_init_makes_a_project_whose_plan_has_one_model(call: Call, project: Path
 
 
 def test_git_keeps_the_journal_and_ignores_the_rest_of_the_state(project: Path) -> None:
-    subprocess.run(["git", "init", "-q", "."], check=True, env=os.environ | HOME)
-    found = subprocess.run(["git", "ls-files", "--others", "--exclude-standard"], check=True, capture_output=True, text=True, env=os.environ | HOME).stdout
+    subprocess.run(["git", "init", "-q", "."], check=True, env=child())
+    found = subprocess.run(["git", "ls-files", "--others", "--exclude-standard"], check=True, capture_output=True, text=True, env=child()).stdout
     assert set(found.split()) == {".gitattributes", ".gitignore", "models/example.yaml", "reconciler.yaml", "state/purchases.jsonl"}
 
 
@@ -313,7 +312,7 @@ heavy += [m for m in sys.modules if m.startswith(("reconciler.engine", "reconcil
 print(heavy, file=sys.stderr)
 sys.exit(code)
 """
-    environment = {k: v for k, v in (os.environ | HOME).items() if not k.startswith("PIXAZO") and k != "PYTHONPATH"}
+    environment = {k: v for k, v in child().items() if not k.startswith("PIXAZO") and k != "PYTHONPATH"}
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert (ended.returncode, ended.stderr) == (0, "[]\n")
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
@@ -523,21 +522,21 @@ def test_version_needs_nothing(call: Call, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_emulator_serves_until_it_is_stopped(tmp_path: Path) -> None:
-    child = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "reconciler", "emulator", "-port=0", "-speed=250"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | HOME,
+        env=child(),
     )
     try:
-        assert child.stdout is not None
-        assert child.stdout.readline().startswith(b"http://127.0.0.1:")
-        child.terminate()
-        assert child.wait(20) == 0
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"http://127.0.0.1:")
+        process.terminate()
+        assert process.wait(20) == 0
     finally:
-        child.kill()
-        child.communicate()
+        process.kill()
+        process.communicate()
 
 
 def test_plan_apply_status_output_on_the_emulator(call: Call, project: Path) -> None:
@@ -558,13 +557,13 @@ def test_plan_apply_status_output_on_the_emulator(call: Call, project: Path) -> 
 
 
 def test_a_watched_status_ends_cleanly_with_ctrl_c(project: Path) -> None:
-    child = subprocess.Popen([sys.executable, "-m", "reconciler", "status", "-watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | HOME)
+    process = subprocess.Popen([sys.executable, "-m", "reconciler", "status", "-watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=child())
     try:
-        assert child.stdout is not None
-        assert child.stdout.readline().startswith(b"Environment default")
-        child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=20)
-        assert child.returncode == 130
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"Environment default")
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 130
         assert b"Traceback" not in said
     finally:
-        child.kill()
+        process.kill()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_lines import HOME, Call
+from command_lines import Call, child
 
 Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
 C_LOCALES = [
@@ -47,12 +47,13 @@ def test_any_value_of_columns_gives_a_plan(call: Call, project: Path, columns: s
     assert "8.00" in result.out
 
 
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("words", [["plan"], ["plan", "-json"], ["-help"], ["validate"], ["schema", "plan"]])
-def test_a_reader_that_goes_away_is_no_error(project: Path, words: list[str]) -> None:
+def test_a_reader_that_goes_away_is_no_error(project: Path, words: list[str], unbuffered: dict[str, str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     try:
-        ended = subprocess.run([sys.executable, "-m", "reconciler", *words], stdout=writing, stderr=subprocess.PIPE, env=os.environ | HOME, check=False)
+        ended = subprocess.run([sys.executable, "-m", "reconciler", *words], stdout=writing, stderr=subprocess.PIPE, env=child(**unbuffered), check=False)
     finally:
         os.close(writing)
     assert ended.returncode == 0
@@ -63,15 +64,19 @@ def test_a_reader_that_goes_away_is_no_error(project: Path, words: list[str]) ->
 @pytest.mark.parametrize("words", ["plan", "plan -json", "plan -nonsense"])
 def test_closed_streams_change_nothing(project: Path, words: str, closed: str) -> None:
     line = f'exec "{sys.executable}" -m reconciler {words} {closed}'
-    ended = subprocess.run(["bash", "-c", line], capture_output=True, env=os.environ | HOME, check=False)
+    ended = subprocess.run(["bash", "-c", line], capture_output=True, env=child(), check=False)
     assert ended.returncode == (64 if "nonsense" in words else 0)
     assert b"Traceback" not in ended.stdout + ended.stderr
 
 
-def test_a_closed_stdout_does_not_lend_its_number_to_a_file(project: Path) -> None:
-    ended = subprocess.run(
-        ["bash", "-c", f'exec "{sys.executable}" -m reconciler plan -out=p.json >&-'], capture_output=True, env=os.environ | HOME, check=False
-    )
+def test_a_file_never_gets_the_number_of_a_closed_stream() -> None:
+    code = "import os, reconciler.cli as cli, reconciler.cli.run as r; r.run = lambda _: os.open(os.devnull, 0); cli.main()"
+    ended = subprocess.run(["bash", "-c", f'exec "{sys.executable}" -c "{code}" <&- >&- 2>&-'], env=child(), check=False)
+    assert ended.returncode == 3
+
+
+def test_a_plan_is_saved_whole_without_a_stdout(project: Path) -> None:
+    ended = subprocess.run(["bash", "-c", f'exec "{sys.executable}" -m reconciler plan -out=p.json >&-'], capture_output=True, env=child(), check=False)
     assert ended.returncode == 0
     assert Path("p.json").read_text().startswith("{")
     assert Path("p.json").read_text().endswith("}\n")
@@ -79,7 +84,7 @@ def test_a_closed_stdout_does_not_lend_its_number_to_a_file(project: Path) -> No
 
 def test_a_full_output_is_an_error_because_the_result_is_cut(project: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        ended = subprocess.run([sys.executable, "-m", "reconciler", "plan", "-json"], stdout=full, stderr=subprocess.PIPE, env=os.environ | HOME, check=False)
+        ended = subprocess.run([sys.executable, "-m", "reconciler", "plan", "-json"], stdout=full, stderr=subprocess.PIPE, env=child(), check=False)
     assert ended.returncode == 1
     assert b"stdout could not be written" in ended.stderr
     assert ended.stderr.count(b"\n") == 1
@@ -96,7 +101,7 @@ def test_a_deleted_working_folder_is_a_usage_error(shell: Shell, tmp_path: Path)
     gone = tmp_path / "gone"
     gone.mkdir()
     ended = subprocess.run(
-        ["bash", "-c", f'cd "{gone}" && rmdir "{gone}" && exec "{sys.executable}" -m reconciler plan'], capture_output=True, env=os.environ | HOME, check=False
+        ["bash", "-c", f'cd "{gone}" && rmdir "{gone}" && exec "{sys.executable}" -m reconciler plan'], capture_output=True, env=child(), check=False
     )
     assert ended.returncode == 64
     assert b"Traceback" not in ended.stderr
@@ -104,7 +109,7 @@ def test_a_deleted_working_folder_is_a_usage_error(shell: Shell, tmp_path: Path)
 
 def test_help_starts_without_what_only_commands_need() -> None:
     code = "import sys; from reconciler.cli.run import run; run(['-help']); print(*sorted(sys.modules), file=sys.stderr)"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | HOME, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=child(), check=True)
     loaded = set(ended.stderr.split())
     assert "click" in loaded
     for costly in ("dataclasses", "sqlite3", "ruamel", "httpx", "rich", "pydantic", "asyncio", "ssl", "decimal", "reconciler.settings", "reconciler.text"):
@@ -114,7 +119,7 @@ def test_help_starts_without_what_only_commands_need() -> None:
 def test_words_that_are_not_utf8_are_shown_escaped(project: Path) -> None:
     line = [os.fsencode(sys.executable), b"-m", b"reconciler", b"plan"]
     for words, code in (([b"-target=\xff\x1b[31m"], 1), ([b"\xff"], 64), ([b"-\xfe=1"], 64), ([b"-chdir=\xff"], 64)):
-        ended = subprocess.run([*line, *words], capture_output=True, env=os.environ | HOME, check=False)
+        ended = subprocess.run([*line, *words], capture_output=True, env=child(), check=False)
         assert ended.returncode == code, ended.stderr
         assert b"Traceback" not in ended.stderr
         assert "\x1b" not in ended.stderr.decode("utf-8")
