@@ -160,15 +160,16 @@ def _spelled(command: Command, line: Line, environment: Mapping[str, str]) -> tu
     """Flags in the order of precedence, lowest first: variables, in front of the command, behind it. The last one counts."""
     from reconciler.cli.command import spelled
 
+    own, rest = spelled(command, line.words)
+    if "--help=true" in (*line.front, *own):
+        return ["--help=true"], []  # the page is there also for somebody whose variables are wrong
     flags: list[str] = []
     for variable in ("RECONCILER_CLI_ARGS", f"RECONCILER_CLI_ARGS_{command.name}"):
-        words = _words_of(variable, environment)
-        more, rest = spelled(command, words, origin=variable)
-        if rest:
+        more, words = spelled(command, _words_of(variable, environment), origin=variable)
+        if words:
             raise Usage(f"{variable} may hold flags only; it holds a plain word", hint="write values behind `=`: -out=plan.json")
         flags += more
-    more, rest = spelled(command, line.words)
-    return [*flags, *line.front, *more], rest
+    return [*flags, *line.front, *own], rest
 
 
 def _words_of(variable: str, environment: Mapping[str, str]) -> list[str]:

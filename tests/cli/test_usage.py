@@ -170,6 +170,7 @@ def test_a_variable_that_holds_something_else_is_named(call: Call, project: Path
     result = call("plan", RECONCILER_CLI_ARGS_plan=value)
     assert result.code == USAGE
     assert "RECONCILER_CLI_ARGS_plan" in result.err
+    assert call("plan", "-help", RECONCILER_CLI_ARGS_plan=value).code == 0
 
 
 def test_an_unknown_variable_is_a_warning(call: Call, project: Path) -> None:
