@@ -106,16 +106,34 @@ def outcome(
     return Draft(Kind.OUTCOME, at, {k: v for k, v in data.items() if v not in (None, "")})
 
 
-def resolution(at: str, attempt: str, *, request_id: str | None, job: str | None, reason: str, actor: str, poll_url: str | None = None) -> Draft:
-    """The end of a doubt: `request_id` and `job` when the purchase was found, None when nothing was submitted."""
-    data = {"attempt": attempt, "request_id": request_id, "job": job, "reason": reason, "actor": actor, "poll_url": poll_url}
+def resolution(
+    at: str,
+    attempt: str,
+    *,
+    request_id: str | None,
+    job: str | None,
+    reason: str,
+    actor: str,
+    poll_url: str | None = None,
+    salvaged: str | None = None,
+) -> Draft:
+    """The end of a doubt: `request_id` and `job` when the purchase was found, None when nothing was submitted.
+
+    `salvaged`: the id of a broken answer that was known when this was decided. A write-off does not hold against another.
+    """
+    data = {"attempt": attempt, "request_id": request_id, "job": job, "reason": reason, "actor": actor, "poll_url": poll_url, "salvaged": salvaged}
     return Draft(Kind.RESOLUTION, at, {k: v for k, v in data.items() if v is not None})
 
 
-def settled(at: str, job: str, phase: Phase, *, error: str = "", charged: bool = True, artifacts: Sequence[Artifact] = ()) -> Draft:
-    """A job reached a final phase, or a late success."""
+def settled(
+    at: str, job: str, phase: Phase, *, error: str = "", charged: bool = True, artifacts: Sequence[Artifact] = (), request_id: str | None = None
+) -> Draft:
+    """A job reached a final phase, or a late success. `request_id`: which one, should a forked history know the job under two."""
     files = [{"role": a.role, "url": a.url, "path": a.path, "file_name": a.file_name, "size_bytes": a.size_bytes} for a in artifacts]
-    return Draft(Kind.SETTLED, at, {"job": job, "phase": str(phase), "error": error, "charged": charged, "artifacts": files})
+    data: dict[str, Any] = {"job": job, "phase": str(phase), "error": error, "charged": charged, "artifacts": files}
+    if request_id is not None:
+        data["request_id"] = request_id
+    return Draft(Kind.SETTLED, at, data)
 
 
 def adoption(at: str, job: Job, *, note: str, actor: str) -> Draft:

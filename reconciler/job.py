@@ -40,6 +40,17 @@ SENT_TRANSITIONS: Mapping[Sent, frozenset[Sent]] = {
 DOUBTFUL = frozenset({Sent.SENDING, Sent.IN_DOUBT})
 """Money that may be spent: counts as spent everywhere."""
 
+_WEIGHT = {Sent.SENDING: 0, Sent.IN_DOUBT: 1, Sent.WRITTEN_OFF: 2, Sent.NOT_SENT: 3, Sent.REJECTED: 4, Sent.ACCEPTED: 5}
+
+
+def adds(current: Sent, seen: Sent) -> bool:
+    """Whether `seen` says more about an attempt than `current`, whichever was written first.
+
+    Histories that went apart may both have ended it: an id outweighs everything, a proof outweighs a person's word, that
+    word outweighs a doubt.
+    """
+    return _WEIGHT[seen] > _WEIGHT[current]
+
 
 class Phase(StrEnum):
     """How far a bought training is."""
@@ -117,13 +128,17 @@ class Attempt:
     superseded: bool = False
     """Its job ended badly or is to be bought again, and somebody consented to another purchase."""
     duplicate_of: str | None = None
-    """A forked history bought the same spec twice; this is the later one."""
+    """Two histories that went apart bought the same spec twice, and nobody agreed to it; this is the later one."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its money is, or may be, spent on a job that nobody agreed to buy once more."""
+        return self.status in DOUBTFUL or (self.status is Sent.ACCEPTED and not self.superseded)
 
     @property
     def blocks(self) -> bool:
         """Whether it forbids another attempt for the same spec. The state's unique index says the same."""
-        open_ended = self.status in DOUBTFUL or (self.status is Sent.ACCEPTED and not self.superseded)
-        return open_ended and self.duplicate_of is None
+        return self.is_open and self.duplicate_of is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +178,10 @@ class Job:
         """Training steps, where the spec has them."""
         steps = self.spec.get("parameters", {}).get("steps")
         return steps if isinstance(steps, int) else None
+
+
+SEEN = ("phase", "polled_at", "polls", "misses", "first_miss_at", "style", "running_at")
+"""The fields of a pending job that may be looked up again: they are in the state, not in the journal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,10 @@
 
 `fold` is the only place that knows what a fact changes. The store keeps its result in rows, `plan` makes it in
 memory when there are no rows: both get the same state.
+
+Histories that went apart are folded in one order that their set alone decides. So a fact may meet what its writer did not
+know; what it then changes depends on what is known better, not on who was first, and what follows from several
+attempts of a spec (who is superseded, who is a duplicate) is derived anew whenever one of them changes.
 """
 
 from __future__ import annotations
@@ -10,11 +14,13 @@ from collections import ChainMap
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, TypeVar, assert_never
 
 from reconciler.errors import StateProblem
 from reconciler.fact import FORMAT_VERSION, Fact, Kind
-from reconciler.job import DOUBTFUL, SENT_TRANSITIONS, Artifact, Attempt, Binding, Job, Pause, Phase, Sent, next_phase
+from reconciler.job import DOUBTFUL, Artifact, Attempt, Binding, Job, Pause, Phase, Sent, adds, next_phase
+from reconciler.money import ZERO
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,6 +49,11 @@ class State:
         return sorted((a for a in self.attempts.values() if a.status in DOUBTFUL), key=lambda a: (a.sent_at, a.id))
 
     @property
+    def duplicates(self) -> list[Attempt]:
+        """Attempts for a spec that another history had bought, or may have bought, already; oldest first."""
+        return sorted((a for a in self.attempts.values() if a.duplicate_of is not None), key=lambda a: (a.sent_at, a.id))
+
+    @property
     def world(self) -> str | None:
         """Where its money was spent (`live`, `loopback`, `emulated`), or None while nothing was bought."""
         for entity in (self.attempts, self.jobs):
@@ -66,8 +77,10 @@ class Books:
     jobs: MutableMapping[str, Job] = field(default_factory=dict)
     bindings: MutableMapping[BindingKey, Binding | None] = field(default_factory=dict)
     pause: Pause | None = None
-    open_by_digest: MutableMapping[str, str] = field(default_factory=dict)
-    """spec digest → the attempt that blocks another one, or "" when none does any more."""
+    attempts_of: MutableMapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """spec digest → its attempts, oldest first."""
+    consents_to: MutableMapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """job → the attempts that somebody agreed to make although the job was bought."""
 
     def snapshot(self, notes: tuple[str, ...] = ()) -> State:
         """What is folded so far; the mappings are copies."""
@@ -83,8 +96,16 @@ class Books:
             ChainMap({}, self.jobs),
             ChainMap({}, self.bindings),
             self.pause,
-            ChainMap({}, self.open_by_digest),
+            ChainMap({}, self.attempts_of),
+            ChainMap({}, self.consents_to),
         )
+
+    def index(self, attempt: Attempt) -> None:
+        """Remember the place of a new attempt among those of its spec; to be called in their order."""
+        self.attempts[attempt.id] = attempt
+        self.attempts_of[attempt.spec_digest] = (*self.attempts_of.get(attempt.spec_digest, ()), attempt.id)
+        for job in attempt.consents:
+            self.consents_to[job] = (*self.consents_to.get(job, ()), attempt.id)
 
     def absorb(self, layer: Books) -> None:
         """Take over what was written in a layer of these books."""
@@ -92,7 +113,8 @@ class Books:
         self.attempts.update(written(layer.attempts))
         self.jobs.update(written(layer.jobs))
         self.bindings.update(written(layer.bindings))
-        self.open_by_digest.update(written(layer.open_by_digest))
+        self.attempts_of.update(written(layer.attempts_of))
+        self.consents_to.update(written(layer.consents_to))
 
 
 def written(mapping: MutableMapping[K, V]) -> MutableMapping[K, V]:
@@ -169,59 +191,91 @@ def _intent(books: Books, fact: Fact) -> None:
         consents=tuple(consent["jobs"]),
         consent_reason=str(consent["reason"]),
     )
-    if attempt.id in books.attempts:
+    known = books.attempts.get(attempt.id)
+    if known is None:
+        books.index(attempt)
+        _follow(books, attempt)
+    elif (known.spec_digest, known.sent_at, known.body_sha256) != (attempt.spec_digest, attempt.sent_at, attempt.body_sha256):
         raise StateProblem(f"attempt {attempt.id} begins twice in the journal")
-    _supersede(books, attempt.consents, superseded=True)
-    if first := books.open_by_digest.get(attempt.spec_digest):
-        attempt = replace(attempt, duplicate_of=first)
-    _keep_attempt(books, attempt)
 
 
-def _keep_attempt(books: Books, attempt: Attempt) -> None:
+def _keep(books: Books, attempt: Attempt) -> None:
+    """Write a changed attempt and everything that follows from it."""
     books.attempts[attempt.id] = attempt
-    held = books.open_by_digest.get(attempt.spec_digest)
-    if attempt.blocks:
-        books.open_by_digest[attempt.spec_digest] = attempt.id
-    elif held == attempt.id:
-        books.open_by_digest[attempt.spec_digest] = ""
+    _follow(books, attempt)
 
 
-def _end(attempt: Attempt, status: Sent) -> None:
-    if status not in SENT_TRANSITIONS[attempt.status]:
-        raise StateProblem(f"attempt {attempt.id} is {attempt.status} and cannot become {status}")
+def _follow(books: Books, attempt: Attempt) -> None:
+    """A job is superseded while an attempt that was agreed to in its place is open or accepted. Of several open ones the first counts."""
+    digests = {attempt.spec_digest}
+    for job_id in attempt.consents:
+        job = books.jobs[job_id]
+        rivals = (books.attempts[a].status for a in books.consents_to[job_id])
+        superseded = any(status in DOUBTFUL or status is Sent.ACCEPTED for status in rivals)
+        books.jobs[job_id] = replace(job, superseded=superseded)
+        if job.attempt is not None:
+            owner = books.attempts[job.attempt]
+            books.attempts[owner.id] = replace(owner, superseded=superseded)
+            digests.add(owner.spec_digest)
+    for digest in digests:
+        _mark_duplicates(books, books.attempts_of[digest])
+
+
+def _mark_duplicates(books: Books, attempts: Iterable[str]) -> None:
+    first: str | None = None
+    for attempt in (books.attempts[each] for each in attempts):
+        duplicate_of = first if attempt.is_open else None
+        if attempt.is_open and first is None:
+            first = attempt.id
+        if attempt.duplicate_of != duplicate_of:
+            books.attempts[attempt.id] = replace(attempt, duplicate_of=duplicate_of)
 
 
 def _outcome(books: Books, fact: Fact) -> None:
     data = fact.data
-    attempt = books.attempts[data["attempt"]]
-    status = Sent(data["verdict"])
-    if attempt.status is Sent.IN_DOUBT and status in (Sent.IN_DOUBT, Sent.NOT_SENT, Sent.REJECTED):
-        return  # a fork's recovery was faster; only an id adds to what is known
-    if attempt.status is Sent.ACCEPTED and data.get("request_id") == attempt.request_id:
-        return
-    _end(attempt, status)
-    ended = replace(
-        attempt,
-        status=status,
-        ended_at=fact.at,
-        job=data.get("job"),
-        request_id=data.get("request_id"),
-        http_status=data.get("http_status"),
-        evidence=str(data.get("evidence", "")),
-        salvaged=data.get("salvaged"),
-    )
-    _keep_attempt(books, ended)
+    attempt, status = books.attempts[data["attempt"]], Sent(data["verdict"])
     if status is Sent.ACCEPTED:
-        _job_of(books, ended, data.get("poll_url"))
-    elif status is not Sent.IN_DOUBT:
-        _supersede(books, ended.consents, superseded=False)
+        _accepted(books, fact, attempt)
+        return
+    read = data.get("salvaged")
+    if read is not None and attempt.salvaged is None:
+        # whoever wrote it off did not know that an id could be read
+        before = Sent.SENDING if attempt.status in (Sent.IN_DOUBT, Sent.WRITTEN_OFF) else attempt.status
+        attempt = replace(attempt, status=before, salvaged=read)
+    if adds(attempt.status, status):
+        evidence = str(data.get("evidence", ""))
+        attempt = replace(attempt, status=status, ended_at=fact.at, http_status=data.get("http_status"), evidence=evidence)
+    if attempt != books.attempts[attempt.id]:
+        _keep(books, attempt)
 
 
-def _job_of(books: Books, attempt: Attempt, poll_url: str | None) -> None:
-    assert attempt.job, "an accepted attempt has a job"
-    assert attempt.request_id, "an accepted attempt has an id"
-    books.jobs[attempt.job] = Job(
-        id=attempt.job,
+def _accepted(books: Books, fact: Fact, attempt: Attempt) -> None:
+    """An id is known: it was paid for, whatever was believed before. Another id of the same attempt is a job of its own that cost nothing more."""
+    data = fact.data
+    job = _job_of(attempt, fact)
+    if attempt.status is not Sent.ACCEPTED:
+        books.jobs[job.id] = job
+        ended = replace(attempt, status=Sent.ACCEPTED, ended_at=fact.at, job=job.id, request_id=job.request_id)
+        evidence, http_status = str(data.get("evidence", attempt.evidence)), data.get("http_status", attempt.http_status)
+        _keep(books, replace(ended, evidence=evidence, http_status=http_status))
+    elif job.request_id != attempt.request_id:
+        _second_id(books, attempt, job)
+
+
+def _second_id(books: Books, attempt: Attempt, job: Job) -> None:
+    """The least id keeps the attempt's job, so that the others are called alike whatever was merged in which order."""
+    first = books.jobs[job.id]
+    if job.request_id < first.request_id:
+        books.jobs[job.id] = replace(job, superseded=first.superseded)
+        books.attempts[attempt.id] = replace(attempt, request_id=job.request_id)
+        job = first
+    other = _job_under_other_id(job.id, job.request_id)
+    books.jobs.setdefault(other, replace(job, id=other, attempt=None, price=ZERO))
+
+
+def _job_of(attempt: Attempt, fact: Fact) -> Job:
+    return Job(
+        id=str(fact.data["job"]),
         attempt=attempt.id,
         environment=attempt.environment,
         name=attempt.name,
@@ -229,33 +283,32 @@ def _job_of(books: Books, attempt: Attempt, poll_url: str | None) -> None:
         spec_digest=attempt.spec_digest,
         spec=attempt.spec,
         price=attempt.price,
-        request_id=attempt.request_id,
+        request_id=str(fact.data["request_id"]),
         submitted_at=attempt.sent_at,
         world=attempt.world,
-        poll_url=poll_url,
+        poll_url=fact.data.get("poll_url"),
     )
+
+
+def _job_under_other_id(job_id: str, request_id: str) -> str:
+    return f"{job_id}-{sha256(request_id.encode()).hexdigest()[:8]}"
 
 
 def _resolution(books: Books, fact: Fact) -> None:
     data = fact.data
     attempt = books.attempts[data["attempt"]]
-    found = data.get("request_id")
-    status = Sent.ACCEPTED if found else Sent.WRITTEN_OFF
-    if attempt.status is Sent.ACCEPTED and found in (None, attempt.request_id):
-        return
-    _end(attempt, status)
-    ended = replace(attempt, status=status, ended_at=fact.at, request_id=found, job=data.get("job"))
-    if status is Sent.ACCEPTED and (first := books.open_by_digest.get(attempt.spec_digest)) not in (None, "", attempt.id):
-        ended = replace(ended, duplicate_of=first)
-    _keep_attempt(books, ended)
-    if status is Sent.ACCEPTED:
-        _job_of(books, ended, data.get("poll_url"))
-    _supersede(books, ended.consents, superseded=status is Sent.ACCEPTED)
+    if data.get("request_id"):
+        _accepted(books, fact, attempt)
+    elif adds(attempt.status, Sent.WRITTEN_OFF) and data.get("salvaged") == attempt.salvaged:
+        _keep(books, replace(attempt, status=Sent.WRITTEN_OFF, ended_at=fact.at))
 
 
 def _settled(books: Books, fact: Fact) -> None:
     data = fact.data
     job = books.jobs[data["job"]]
+    request_id = data.get("request_id", job.request_id)
+    if request_id != job.request_id:
+        job = books.jobs[_job_under_other_id(job.id, request_id)]
     phase = next_phase(job.phase, Phase(data["phase"]))
     if phase is job.phase and not job.phase.is_pending and job.settled_at:
         return
@@ -263,15 +316,6 @@ def _settled(books: Books, fact: Fact) -> None:
     books.jobs[job.id] = replace(
         job, phase=phase, settled_at=fact.at, error=str(data["error"]), charged=bool(data["charged"]), artifacts=files, misses=0, first_miss_at=None
     )
-
-
-def _supersede(books: Books, jobs: Iterable[str], superseded: bool) -> None:
-    """Jobs that a consented attempt replaces no longer stand in its way; when it came to nothing they do again."""
-    for job_id in jobs:
-        job = books.jobs[job_id]
-        books.jobs[job_id] = replace(job, superseded=superseded)
-        if job.attempt is not None and (attempt := books.attempts.get(job.attempt)) is not None:
-            _keep_attempt(books, replace(attempt, superseded=superseded))
 
 
 def _adoption(books: Books, fact: Fact) -> None:
@@ -289,9 +333,8 @@ def _adoption(books: Books, fact: Fact) -> None:
         world=str(data["world"]),
         poll_url=data.get("poll_url"),
     )
-    if job.id in books.jobs:
+    if books.jobs.setdefault(job.id, job).request_id != job.request_id:
         raise StateProblem(f"job {job.id} begins twice in the journal")
-    books.jobs[job.id] = job
 
 
 def _binding(books: Books, fact: Fact) -> None:

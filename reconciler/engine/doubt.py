@@ -110,7 +110,7 @@ def write_off(writer: Writer, clock: Clock, attempt: Attempt, *, reason: str, ac
     """Write down that nothing was submitted. The next apply may buy it."""
     if attempt.status is not Sent.IN_DOUBT:
         raise StateProblem(f"attempt {attempt.id} is {attempt.status}, not in doubt; nothing was changed")
-    writer.record([resolution(clock.now(), attempt.id, request_id=None, job=None, reason=reason, actor=actor)])
+    writer.record([resolution(clock.now(), attempt.id, request_id=None, job=None, reason=reason, actor=actor, salvaged=attempt.salvaged)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ def facts_of(order: Order, attempt: Attempt, verdict: Verdict, now: str) -> list
             if change.previous_name is not None:
                 facts.append(binding(now, environment=attempt.environment, name=change.previous_name, job=None, metadata={}, reason=change.action.value))
             if verdict.phase is Phase.FAILED:
-                facts.append(settled(now, job, Phase.FAILED, error=verdict.error))
+                facts.append(settled(now, job, Phase.FAILED, error=verdict.error, request_id=verdict.request_id))
             return facts
         case InDoubt():
             return [outcome(now, attempt.id, Sent.IN_DOUBT, http_status=verdict.http_status, evidence=verdict.evidence, salvaged=verdict.salvaged)]

@@ -14,7 +14,7 @@ from reconciler.engine.pace import Pace, expected_seconds, learned_seconds_per_s
 from reconciler.engine.progress import Step, advance, seconds_between
 from reconciler.engine.stop import Stop
 from reconciler.event import Event
-from reconciler.fact import settled
+from reconciler.fact import Draft, settled
 from reconciler.job import Artifact, Job, Phase
 from reconciler.ports import Clock, TrainerApi, Writer
 from reconciler.state import State
@@ -135,7 +135,7 @@ class Poller:
 
     def _write(self, now: str, steps: Sequence[Step]) -> None:
         ended = [s.job for s in steps if s.is_settled]
-        self.writer.record([settled(now, j.id, j.phase, error=j.error, charged=j.charged, artifacts=_without_queries(j.artifacts)) for j in ended])
+        self.writer.record([_end_of(j, now) for j in ended])
         self.writer.observe([s.job for s in steps])
         self.settled += ended
 
@@ -174,6 +174,11 @@ def _gather(answers: queue.Queue[tuple[Job, Observation]]) -> list[tuple[Job, Ob
         except queue.Empty:
             break
     return batch
+
+
+def _end_of(job: Job, now: str) -> Draft:
+    files = _without_queries(job.artifacts)
+    return settled(now, job.id, job.phase, error=job.error, charged=job.charged, artifacts=files, request_id=job.request_id)
 
 
 def _without_queries(artifacts: Iterable[Artifact]) -> list[Artifact]:

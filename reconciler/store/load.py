@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.errors import HeadMoved, StateProblem
 from reconciler.fact import Draft, Fact, Kind
-from reconciler.job import Pause
+from reconciler.job import SEEN, Pause
 from reconciler.ports import Head, Journal
-from reconciler.state import Books, fold, fold_all
+from reconciler.state import Books, fold_all
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table, checksum
 
 
@@ -39,9 +39,7 @@ def read_rows(connection: sqlite3.Connection) -> Held:
     held.head = _head(row[2])
     books.pause = None if row[3] is None else Pause(*json.loads(row[3]))
     for attempt in _rows(connection, ATTEMPTS, sums, held.sums):
-        books.attempts[attempt.id] = attempt
-        if attempt.blocks:
-            books.open_by_digest[attempt.spec_digest] = attempt.id
+        books.index(attempt)
     for job in _rows(connection, JOBS, sums, held.sums):
         books.jobs[job.id] = job
     for bound in _rows(connection, BINDINGS, sums, held.sums):
@@ -64,7 +62,7 @@ def read_waiting(connection: sqlite3.Connection) -> list[tuple[int, Draft]]:
 def _rows(connection: sqlite3.Connection, table: Table, expected: dict[str, int], sums: dict[str, int]) -> Iterator[Any]:
     columns = ", ".join(f'"{c.name}"' for c in table.columns)
     total = 0
-    for entity, number in table.from_rows(connection.execute(f"SELECT {columns}, checksum FROM {table.name}")):  # noqa: S608 (names are ours)
+    for entity, number in table.from_rows(connection.execute(f"SELECT {columns}, checksum FROM {table.name} ORDER BY rowid")):  # noqa: S608 (names are ours)
         total = (total + number) % (1 << 64)
         yield entity
     if total != expected.get(table.name, 0):
@@ -100,7 +98,7 @@ def catch_up(held: Held, journal: Journal, *, lineage: str | None, state_name: s
     try:
         head, facts = journal.read(held.head)
     except HeadMoved:
-        return _folded_anew(held, journal, lineage, state_name)
+        return fold_anew(held, journal, lineage=lineage, state_name=state_name)
     _check_lineage(held.books.lineage, lineage)
     if not facts:
         return CaughtUp(held.books, head, [], _forked(head))
@@ -121,7 +119,10 @@ def _from_nothing(journal: Journal, lineage: str | None, state_name: str) -> Cau
     return CaughtUp(books, head, None, (f"{state_name} is not there; folded from the journal ({len(facts)} facts)", *_forked(head)))
 
 
-def _folded_anew(held: Held, journal: Journal, lineage: str | None, state_name: str) -> CaughtUp:
+def fold_anew(held: Held, journal: Journal, *, lineage: str | None, state_name: str) -> CaughtUp:
+    """The whole journal folded from its beginning. Raises StateProblem when it lacks what the rows hold."""
+    if held.head is None:
+        return _from_nothing(journal, lineage, state_name)
     head, facts = journal.read(None)
     known = {fact.hash for fact in facts}
     if held.head is not None and (missing := [h for h in held.head.hashes if h not in known]):
@@ -129,9 +130,7 @@ def _folded_anew(held: Held, journal: Journal, lineage: str | None, state_name: 
             f"the journal is behind {state_name} or another one: it lacks the fact {missing[0][:12]} that the state was folded from",
             hint="restore the newer journal from git or a backup (`reconciler state merge` joins two that were written apart)",
         )
-    books = Books()
-    for fact in facts:
-        fold(books, fact)
+    books = fold_all(facts)
     _check_lineage(books.lineage, lineage)
     _keep_seen(held.books, books)
     return CaughtUp(books, head, None, (f"facts of another clone were merged into the journal; {state_name} was folded anew", *_forked(head)))
@@ -141,8 +140,8 @@ def _keep_seen(old: Books, new: Books) -> None:
     """Carry over what may be looked up again (running phases, poll times) for jobs that are still pending."""
     for job_id, job in old.jobs.items():
         fresh = new.jobs.get(job_id)
-        if fresh is not None and fresh.phase.is_pending and job.phase.is_pending:
-            new.jobs[job_id] = job
+        if fresh is not None and fresh.request_id == job.request_id and fresh.phase.is_pending and job.phase.is_pending:
+            new.jobs[job_id] = replace(fresh, **{name: getattr(job, name) for name in SEEN})
 
 
 def _check_lineage(found: str, pinned: str | None) -> None:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler.errors import StateProblem
 from reconciler.fact import Draft, outcome
-from reconciler.job import Attempt, Binding, Job, Sent
+from reconciler.job import SENT_TRANSITIONS, Attempt, Binding, Job, Sent
+from reconciler.money import ZERO
 from reconciler.ports import Journal, Owner
-from reconciler.state import State, fold_all
+from reconciler.state import Books, State, fold_all, written
+from reconciler.store.compare import compare
 from reconciler.store.connection import is_there, is_whole, open_for_reading, open_for_writing, sync_folder
-from reconciler.store.load import CaughtUp, Held, catch_up, read_rows, read_waiting
+from reconciler.store.load import CaughtUp, Held, catch_up, fold_anew, read_rows, read_waiting
 from reconciler.store.lock import locked
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
 from reconciler.store.writer import SqliteWriter, write_book, write_waiting
+from reconciler.text import format_money
 
+_MOST_NAMED = 10
 INTERRUPTED = "the process that sent it ended before an answer was recorded"
 
 
@@ -37,8 +42,7 @@ class SqliteStore:
 
     def view(self) -> State:
         """See `ports.Store.view`."""
-        caught = self._caught_up(self._read_only())
-        return caught.books.snapshot(caught.notes)
+        return _told(self._caught_up(self._read_only()))
 
     @contextlib.contextmanager
     def hold(self, owner: Owner, *, wait_seconds: float) -> Iterator[SqliteWriter]:
@@ -54,25 +58,23 @@ class SqliteStore:
                 connection.close()
 
     def rebuild(self, owner: Owner, *, wait_seconds: float) -> State:
-        """Fold the journal into a new state; the old file is kept beside it as `.old`."""
+        """Fold the journal into a new state; the old file is kept beside it as `.old`.
+
+        Raises StateProblem when the old one can be read and knows facts that the journal lacks: they would be forgotten.
+        """
         with locked(self.lock_path, owner, wait_seconds=wait_seconds):
-            caught = self._caught_up(Held())
-            self._write_anew(caught, self._waiting())
-            return caught.books.snapshot(caught.notes)
+            try:
+                caught = fold_anew(self._readable(), self._journal, lineage=self._lineage, state_name=self.path.name)
+                self._write_anew(caught, self._waiting())
+            finally:
+                self._journal.close()
+            return _told(caught)
 
     def verify(self) -> State:
         """Compare rows and journal, whole. Raises StateProblem for the first difference."""
-        held = self._read_only()
-        state = self._caught_up(held).books.snapshot()
+        state = _told(self._caught_up(self._read_only()))
         _, facts = self._journal.read(None)
-        folded = fold_all(facts).snapshot()
-        for kind in ("attempts", "bindings"):
-            if getattr(folded, kind) != getattr(state, kind):
-                raise StateProblem(f"the state's {kind} are not what the journal folds to", hint=DAMAGED)
-        if {j.id: (j.request_id, j.price, j.superseded, j.settled_at) for j in folded.jobs.values()} != {
-            j.id: (j.request_id, j.price, j.superseded, j.settled_at) for j in state.jobs.values()
-        }:
-            raise StateProblem("the state's jobs are not what the journal folds to", hint=DAMAGED)
+        compare(fold_all(facts).snapshot(), state)
         return state
 
     def _caught_up(self, held: Held) -> CaughtUp:
@@ -91,6 +93,13 @@ class SqliteStore:
         except (sqlite3.Error, ValueError, TypeError, KeyError, ArithmeticError) as error:
             raise _damaged(self.path, error) from error
 
+    def _readable(self) -> Held:
+        """The rows, where they can be read at all."""
+        try:
+            return self._read_only()
+        except StateProblem:
+            return Held()
+
     def _opened(self) -> tuple[SqliteWriter, sqlite3.Connection]:
         connection: sqlite3.Connection | None = None
         try:
@@ -99,7 +108,7 @@ class SqliteStore:
             connection = open_for_writing(self.path)
             held = read_rows(connection)
             caught = self._caught_up(held)
-            if caught.fresh is None:
+            if caught.fresh is None or not _can_follow(held.books, caught.books):
                 connection.close()
                 self._write_anew(caught, held.waiting)
                 connection = open_for_writing(self.path)
@@ -165,6 +174,26 @@ class SqliteStore:
         hot.unlink(missing_ok=True)
         fresh.replace(self.path)
         sync_folder(self.path.parent)
+
+
+def _told(caught: CaughtUp) -> State:
+    """The state with what its reader should be told."""
+    state = caught.books.snapshot(caught.notes)
+    if not (twice := state.duplicates):
+        return state
+    names = ", ".join(f"{a.name} ({a.id}, {format_money(a.price)}, beside {a.duplicate_of})" for a in twice[:_MOST_NAMED])
+    more = f" and {len(twice) - _MOST_NAMED} more" if len(twice) > _MOST_NAMED else ""
+    amount = format_money(sum((a.price for a in twice), ZERO))
+    return replace(state, notes=(*state.notes, f"histories that went apart bought the same twice, {amount}: {names}{more}"))
+
+
+def _can_follow(rows: Books, books: Books) -> bool:
+    """Whether every attempt can go from its row to what the books say in one step that the database allows."""
+    for attempt in written(books.attempts).values():
+        row = rows.attempts.get(attempt.id)
+        if row is not None and attempt.status not in (row.status, *SENT_TRANSITIONS[row.status]):
+            return False
+    return True
 
 
 def _insert_all(connection: sqlite3.Connection, table: Table, entities: Iterable[Attempt | Job | Binding | None]) -> int:

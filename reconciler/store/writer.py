@@ -172,8 +172,9 @@ class SqliteWriter:
         return sums
 
     def _write_rows(self, layer: Books, sums: dict[str, int]) -> dict[str, int]:
-        for key, attempt in written(layer.attempts).items():
-            self._put(ATTEMPTS, self._books_row(ATTEMPTS, key), ATTEMPTS.to_row(attempt), (key,), sums)
+        # what no longer blocks its spec leaves the unique index before what does enters it
+        for attempt in sorted(written(layer.attempts).values(), key=lambda a: a.blocks):
+            self._put(ATTEMPTS, self._books_row(ATTEMPTS, attempt.id), ATTEMPTS.to_row(attempt), (attempt.id,), sums)
         for key, job in written(layer.jobs).items():
             self._put(JOBS, self._books_row(JOBS, key), JOBS.to_row(job), (key,), sums)
         for pair, bound in written(layer.bindings).items():

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from reconciler.errors import AlreadyOpen, Locked, StateProblem
 from reconciler.fact import intent, outcome, pause, resolution, settled
 from reconciler.job import Phase, Sent
 from reconciler.journal.file import FileJournal
+from reconciler.money import ZERO
 from reconciler.store.connection import open_for_writing
 from reconciler.store.lock import holder, is_held
 from tests.memory.ledger import LINEAGE, NOW, OWNER, accepted, attempt, bought, new_store, open_store
@@ -412,3 +414,38 @@ def test_pause_is_part_of_the_state(tmp_path: Path) -> None:
     assert paused is not None
     assert paused.reason == "holiday"
     assert open_store(tmp_path, lineage=LINEAGE).verify().pause == paused
+
+
+def test_a_rebuild_never_forgets_what_the_old_state_knew(tmp_path: Path) -> None:
+    """P2: an old journal beside a whole state is refused; the state keeps its rows."""
+    store = bought(tmp_path, 2)
+    old = (tmp_path / "purchases.jsonl").read_bytes()
+    with store.hold(OWNER, wait_seconds=0) as writer:
+        writer.record([intent(attempt(7))])
+        writer.record_outcome(accepted(7))
+    (tmp_path / "purchases.jsonl").write_bytes(old)
+    before = (tmp_path / "reconciler.db").read_bytes()
+    with pytest.raises(StateProblem, match="lacks the fact"):
+        open_store(tmp_path).rebuild(OWNER, wait_seconds=0)
+    assert (tmp_path / "reconciler.db").read_bytes() == before
+
+
+def test_verify_names_the_row_that_is_not_what_the_journal_says(tmp_path: Path) -> None:
+    """Checksums alone cannot tell that a whole state is the wrong one."""
+    from reconciler.store.compare import compare
+
+    state = bought(tmp_path, 2).view()
+    compare(state, state)
+    changes = [
+        {"attempts": {**state.attempts, "at-1": replace(state.attempts["at-1"], price=ZERO)}},
+        {"jobs": {k: v for k, v in state.jobs.items() if k != "j-1"}},
+        {"jobs": {**state.jobs, "j-1": replace(state.jobs["j-1"], phase=Phase.FAILED, settled_at=NOW)}},
+        {"bindings": {k: v for k, v in state.bindings.items() if k[1] != "model-1"}},
+    ]
+    for change in changes:
+        with pytest.raises(StateProblem, match="-1"):
+            compare(state, replace(state, **change))
+    with pytest.raises(StateProblem, match="facts"):
+        compare(state, replace(state, serial=1))
+    seen = replace(state.jobs["j-1"], phase=Phase.RUNNING, polls=3, polled_at=NOW)
+    compare(state, replace(state, jobs={**state.jobs, "j-1": seen}))
