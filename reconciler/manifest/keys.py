@@ -119,16 +119,17 @@ VARIABLE: Table = {
     "required": Key(FLAG, "True: it has to be set from outside.", (True,)),
     "description": Key(TEXT, "What it is for.", ("Where the datasets lie",)),
 }
+INSTANCE: Mapping[str, Any] = {"type": "string", "pattern": r"^([a-z0-9][a-z0-9._-]{0,62}(@[A-Za-z0-9_.=,+-]+)?|.*\$\{var\..*)$"}
 MOVED: Table = {
-    "from": Key(TEXT, "The name as it was.", ("otter",), required=True),
-    "to": Key(TEXT, "The name as it is.", ("mascot-otter",), required=True),
+    "from": Key(INSTANCE, "The name as it was.", ("otter",), required=True),
+    "to": Key(INSTANCE, "The name as it is.", ("mascot-otter",), required=True),
 }
 REMOVED: Table = {
-    "name": Key(TEXT, "The retired name.", ("mascot-beaver",), required=True),
+    "name": Key(INSTANCE, "The retired name.", ("mascot-beaver",), required=True),
     "reason": Key(TEXT, "Why, for the ledger.", ("campaign ended",), required=True),
 }
 ADOPT: Table = {
-    "name": Key(TEXT, "The name it will have.", ("old-banner",), required=True),
+    "name": Key(INSTANCE, "The name it will have.", ("old-banner",), required=True),
     "request_id": Key(TEXT, "The id that the vendor gave.", ("a1b2c3d4-e5f6-7890-g1h2-i3j4k5l6m7n8",), required=True),
     "note": Key(TEXT, "For the ledger.", ("submitted by hand on 2026-10-02",)),
 }
@@ -161,7 +162,11 @@ PROJECT: Table = {
     "guards": Key(ref("guards"), "Limits on what one apply may do.", ({"max_trains": 10},)),
     "state": Key(ref("state"), "Where state and journal lie.", ({"path": "state/reconciler.db", "journal": "file"},)),
     "manifests": Key(list_of(TEXT), "Patterns of manifest files. Default models/**/*.yaml.", (["models/**/*.yaml"],)),
-    "environments": Key(map_of(ref("environment"), NAME_PATTERN), "Targets with their own variables and bindings.", ({"prod": {"protected": True}},)),
+    "environments": Key(
+        map_of({"anyOf": [ref("environment"), {"type": "null"}]}, NAME_PATTERN),
+        "Targets with their own variables and bindings.",
+        ({"prod": {"protected": True}},),
+    ),
     "variables": Key(map_of(ref("variable"), VARIABLE_PATTERN), "Typed variables for all manifests.", ({"bucket": {"type": "string"}},)),
     "defaults": Key(ref("defaults"), "Values for every model of the project.", ({"steps": 1500},)),
     "trainers": Key(

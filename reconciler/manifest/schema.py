@@ -5,29 +5,25 @@ An editor's check is weaker than ours on purpose: strings may hold `${var.NAME}`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.manifest import keys
 from reconciler.manifest.keys import Table
-from reconciler.trainer import BUILT_IN, Parameter
+from reconciler.trainer import BUILT_IN, Parameter, Trainer
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 _VARIABLE = {"type": "string", "pattern": r"\$\{var\.[A-Za-z_][A-Za-z0-9_]*\}"}
 
 
-def manifest_schema() -> dict[str, Any]:
-    """The schema of `models/**/*.yaml`."""
-    model = _object(keys.MODEL)
-    parameters = _parameters()
+def manifest_schema(trainers: Iterable[Trainer] = tuple(BUILT_IN.values())) -> dict[str, Any]:
+    """The schema of `models/**/*.yaml`. Training parameters are those of `trainers`; any other key is a mistake."""
+    model, shared = _object(keys.MODEL), _object(keys.SHARED)
+    parameters = _parameters(trainers)
     model["properties"] |= parameters
     model["properties"]["matrix"] = _matrix(parameters)
-    model["properties"]["winner"] |= {"properties": parameters}
-    # Trainers of a project bring parameters of their own, which this schema cannot know.
-    model["additionalProperties"] = {"type": ["string", "number", "boolean"]}
-    shared = _object(keys.SHARED)
+    model["properties"]["winner"] |= {"properties": parameters, "additionalProperties": False}
     shared["properties"] |= parameters
-    shared["additionalProperties"] = model["additionalProperties"]
     tables = {"dataset": keys.DATASET, "lifecycle": keys.LIFECYCLE, "variable": keys.VARIABLE, "moved": keys.MOVED, "removed": keys.REMOVED}
     tables |= {"adopt": keys.ADOPT, "resolution": keys.RESOLUTION}
     definitions = {name: _object(table) for name, table in tables.items()} | {"model": model, "defaults": shared}
@@ -41,7 +37,8 @@ def project_schema() -> dict[str, Any]:
     tables |= {"dataset": keys.DATASET, "lifecycle": keys.LIFECYCLE}
     definitions = {name: _object(table) for name, table in tables.items()}
     shared = _object(keys.SHARED)
-    shared["properties"] |= _parameters()
+    shared["properties"] |= _parameters(BUILT_IN.values())
+    # The trainers of this very file bring parameters of their own, which its schema cannot know.
     shared["additionalProperties"] = {"type": ["string", "number", "boolean"]}
     definitions["defaults"] = shared
     return _document("reconciler project", "The project file reconciler.yaml.", keys.PROJECT, definitions)
@@ -74,8 +71,17 @@ def _or_variable(schema: Mapping[str, Any]) -> dict[str, Any]:
     return dict(schema)
 
 
-def _parameters() -> dict[str, Any]:
-    return {p.name: _parameter(p) for trainer in BUILT_IN.values() for p in trainer.parameters}
+def _parameters(trainers: Iterable[Trainer]) -> dict[str, Any]:
+    """Parameters by name. Trainers may differ about one: then each of their rules will do."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for trainer in trainers:
+        for parameter in trainer.parameters:
+            rules = found.setdefault(parameter.name, [])
+            if (rule := _parameter(parameter)) not in rules:
+                rules.append(rule)
+    return {
+        name: rules[0] if len(rules) == 1 else {**rules[0], "anyOf": [r for rule in rules for r in rule.get("anyOf", [rule])]} for name, rules in found.items()
+    }
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -95,7 +101,7 @@ def _matrix(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {**lists, "exclude": exclude},
-        "additionalProperties": {"type": "array"},
+        "additionalProperties": False,
         "description": key.description,
         "examples": list(key.examples),
     }

@@ -14,6 +14,7 @@ from reconciler.manifest import keys
 from reconciler.manifest.edit import format_text
 from reconciler.manifest.load import load
 from reconciler.manifest.schema import manifest_schema, project_schema
+from reconciler.trainer import BUILT_IN, Parameter, Trainer
 
 UGLY = """\
 # yaml-language-server: $schema=x
@@ -140,3 +141,15 @@ def test_the_schemas_know_exactly_the_keys_that_are_read() -> None:
     assert set(manifest_schema()["properties"]) == set(keys.MANIFEST)
     assert set(keys.MODEL) <= set(manifest_schema()["definitions"]["model"]["properties"])
     assert set(project_schema()["properties"]) == set(keys.PROJECT)
+
+
+def test_an_editor_sees_a_misspelled_parameter_and_knows_a_projects_own() -> None:
+    model = manifest_schema()["definitions"]["model"]
+    assert model["additionalProperties"] is False
+    assert {"steps", "learning_rate"} <= set(model["properties"])
+    style = Parameter("style", "string", "photo")
+    steps = Parameter("steps", "integer", 10, minimum=1, maximum=20)
+    own = Trainer("t", "a", "/s", None, "url", (style, steps))
+    known = manifest_schema([*BUILT_IN.values(), own])["definitions"]["model"]["properties"]
+    assert known["style"]["type"] == "string"
+    assert [rule.get("maximum") for rule in known["steps"]["anyOf"] if rule["type"] == "integer"] == [1_000_000, 20]
