@@ -38,11 +38,12 @@ def parse(source: Source, problems: Problems) -> Node | None:
         second, still = _attempt(_c_events, text, Builder(source, again, restore=(_STAND_IN, ":")))
         if still is None:
             builder, error, found = second, None, again
+        else:
+            error = still  # what stopped it once the harmless colons were out of the way
     if error is not None and len(source.text) <= MAX_PURE_CHARACTERS and not _too_deep(source.text):
         again = Problems()
-        second, still = _attempt(_pure_events, source.text, Builder(source, again))
-        if still is None:
-            builder, error, found = second, None, again
+        builder, error = _attempt(_pure_events, source.text, Builder(source, again))
+        found = again
     problems.extend(found.found)
     if error is not None:
         _explain(error, source, problems)
