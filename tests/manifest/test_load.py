@@ -13,6 +13,7 @@ from reconciler.diagnostics import Place
 from reconciler.manifest.load import Loaded, load, load_catalog, load_project
 from reconciler.model import DEFAULT_ENVIRONMENT, Catalog, Model
 from reconciler.project import Project
+from reconciler.trainer import Parameter, Trainer
 
 HEAD = "version: 1\nmodels:\n"
 URL = "https://d.example.com/a.zip"
@@ -60,6 +61,17 @@ def test_a_whole_number_given_for_a_fraction_is_the_same_as_a_fraction(tmp_path:
     one = model(tmp_path, f"    dataset: {URL}\n    learning_rate: 1\n")
     other = model(tmp_path, f"    dataset: {URL}\n    learning_rate: 1.0\n")
     assert one.spec.digest == other.spec.digest
+
+
+def test_a_trainers_whole_default_is_the_same_as_a_fraction(tmp_path: Path) -> None:
+    root = project(tmp_path, a=f"{HEAD}  otter: {{dataset: '{URL}'}}\n")
+    digests = set()
+    for default in (1, 1.0):
+        own = Trainer("own", "api", "/submit", None, "url", (Parameter("rate", "number", default),))
+        found, problems = load_catalog(root, Project(trainer="own", trainers={"own": own}), environment=DEFAULT_ENVIRONMENT)
+        assert found is not None, problems
+        digests.add(found.models["otter"].spec.digest)
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize(
