@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from reconciler.fact import Draft, Fact
@@ -24,8 +25,48 @@ class Head(NamedTuple):
     digest: str
 
 
+class Whose(Enum):
+    """Who began an attempt that has no outcome yet, as far as this runner can prove it."""
+
+    OURS = "ours"
+    """This runner: its request may have left."""
+    OURS_UNSENT = "ours, not sent"
+    """This runner, and nothing of it was sent: it ended before its intent had come back from the journal."""
+    ANOTHERS = "another's"
+    """Another runner, which may be waiting for the answer right now."""
+
+
+class Shared(Protocol):
+    """What a journal needs beside compare-and-swap when other runners append to it from elsewhere at the same time."""
+
+    def fetch(self) -> None:
+        """Make readable what others appended; for the holder of the lock. Raises StateProblem when the journal cannot be reached."""
+        ...
+
+    def keep(self, drafts: Sequence[Draft]) -> None:
+        """Make facts that were paid for durable on this disk, before it is tried to append them. Safe from any thread."""
+        ...
+
+    def kept(self) -> list[Draft]:
+        """What was kept and is not in the journal."""
+        ...
+
+    def whose(self, attempt: str) -> Whose:
+        """Who began this attempt."""
+        ...
+
+    def settle_up(self) -> None:
+        """What was kept is in the journal, what was ours has its outcome: nothing of it has to be remembered any longer."""
+        ...
+
+
 class Journal(Protocol):
     """The truth about money. Every backend is a compare-and-swap on its head."""
+
+    @property
+    def shared(self) -> Shared | None:
+        """None when only the holder of the lock appends."""
+        ...
 
     def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
         """The head, and the facts behind `after` (None: all). Raises StateProblem when missing, torn or not chaining.
@@ -86,7 +127,9 @@ class Writer(Protocol):
         """Make facts durable: journal inside the state's transaction. All or nothing.
 
         Raises AlreadyOpen for a second open attempt, StateProblem when anything could not be made durable; after that
-        every further call raises, because nothing may be bought that cannot be written down.
+        every further call raises, because nothing may be bought that cannot be written down. Raises HeadMoved, and
+        records nothing, when another runner has appended to a shared journal since this writer began: whatever was
+        decided before has to be decided again, by a new writer. Ends of attempts and of jobs, and a pause, hold on any head.
         """
         ...
 

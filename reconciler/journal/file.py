@@ -21,7 +21,7 @@ from pathlib import Path
 from reconciler.errors import HeadMoved, StateProblem
 from reconciler.fact import Draft, Fact
 from reconciler.journal.chain import REPAIR, Line, decode, encode_all, heads, in_order
-from reconciler.ports import Head
+from reconciler.ports import Head, Shared
 
 FALLOC_FL_KEEP_SIZE = 1
 MAX_JOURNAL_BYTES = 4 << 30
@@ -31,12 +31,15 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 class FileJournal:
     """`purchases.jsonl`. Readers need no lock; `append` is for the holder of the lock alone."""
 
+    shared: Shared | None = None
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._hash = hashlib.sha256()
         self._length = -1
         self._descriptor = -1
         self._reserved_until = -1
+        self._end = -1
         self._torn = b""
 
     def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
@@ -97,13 +100,38 @@ class FileJournal:
 
     def drop_unfinished(self, head: Head) -> tuple[str, str] | None:
         """See `ports.Journal.drop_unfinished`."""
-        attempt = re.search(rb'"attempt":"(at-[0-9a-z-]+)"', self._torn)
-        request_id = re.search(rb'"request_id":"([^"\\]{1,256})"', self._torn)
+        salvaged = self.unfinished()
         with self._problems():
             os.ftruncate(self._held_open(), head.length)
             _sync(self._held_open())
         self._torn = b""
+        return salvaged
+
+    def unfinished(self) -> tuple[str, str] | None:
+        """The (attempt, request id) that can be read in a last line that was never finished, as the latest read found it."""
+        attempt = re.search(rb'"attempt":"(at-[0-9a-z-]+)"', self._torn)
+        request_id = re.search(rb'"request_id":"([^"\\]{1,256})"', self._torn)
         return (attempt[1].decode(), request_id[1].decode("utf-8", "replace")) if attempt and request_id else None
+
+    def lines(self) -> list[Line]:
+        """Every whole line as it stands in the file, checked one by one but not as a chain. Raises StateProblem."""
+        lines, end = self._lines(self._content(), 0)
+        self._length = -1  # a head that was read before may be older than these lines
+        self._end = end
+        return lines
+
+    def absorb(self, lines: Sequence[Line]) -> None:
+        """Append lines of another copy as they are, behind what `lines` has read; durable on return. Only for the holder of the lock.
+
+        Raises HeadMoved when the file has grown since, StateProblem when they could not be made durable.
+        """
+        data = b"".join(line.raw + b"\n" for line in lines)
+        with self._problems():
+            descriptor = self._held_open()
+            if os.fstat(descriptor).st_size != self._end:
+                raise HeadMoved("somebody else appended to the journal")
+            _write_all(descriptor, data, self._end)
+            _sync(descriptor)
 
     def _content(self) -> bytes:
         with self._problems():

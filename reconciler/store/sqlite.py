@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple, assert_never
 
 from reconciler.errors import StateProblem
 from reconciler.fact import Draft, outcome
-from reconciler.job import SENT_TRANSITIONS, Attempt, Binding, Job, Sent
+from reconciler.job import Attempt, Binding, Job, Sent
 from reconciler.money import ZERO
-from reconciler.ports import Journal, Owner
-from reconciler.state import Books, State, fold_all, written
+from reconciler.ports import Journal, Owner, Whose
+from reconciler.state import State, fold_all
+from reconciler.store.book import write_book, write_waiting
 from reconciler.store.compare import compare
 from reconciler.store.connection import is_there, is_whole, open_for_reading, open_for_writing, sync_folder
 from reconciler.store.load import CaughtUp, Held, catch_up, fold_anew, read_rows, read_waiting
 from reconciler.store.lock import locked
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
-from reconciler.store.writer import SqliteWriter, write_book, write_waiting
+from reconciler.store.writer import SqliteWriter
 from reconciler.text import format_money
 
 _MOST_NAMED = 10
 INTERRUPTED = "the process that sent it ended before an answer was recorded"
+UNSENT = "the process that announced it ended before it sent anything"
+OVERDUE = "another runner announced it and recorded no answer within the time it waits for one"
+PATIENCE_SECONDS = 310.0 + 170.0
+"""How long an answer is awaited at most, and what clocks of two machines and the way to the journal may add."""
+
+
+class Interrupted(NamedTuple):
+    """The end of an attempt whose sender left none."""
+
+    status: Sent
+    evidence: str
+
 
 
 class SqliteStore:
@@ -47,28 +63,67 @@ class SqliteStore:
     @contextlib.contextmanager
     def hold(self, owner: Owner, *, wait_seconds: float) -> Iterator[SqliteWriter]:
         """See `ports.Store.hold`. What was being sent when its process died is in doubt from here on."""
+        with self.lock(owner, wait_seconds=wait_seconds), self.writing() as writer:
+            yield writer
+
+    @contextlib.contextmanager
+    def hold_after(self, change: Callable[[], None], owner: Owner, *, wait_seconds: float) -> Iterator[SqliteWriter]:
+        """As `hold`, behind a change of the journal's file: made under the lock, once journal and state are recovered."""
+        with self.lock(owner, wait_seconds=wait_seconds):
+            with self.writing():
+                pass
+            change()
+            with self.writing() as writer:
+                yield writer
+
+    def waiting(self) -> list[Draft]:
+        """Facts that are kept in the state alone until its next holder brings them to the journal; none where it cannot be read."""
+        return [draft for _, draft in self._waiting()]
+
+    def copy_to(self, path: Path) -> None:
+        """A copy of the state file, page by page; `path` must not be there. Only while the lock is held. Raises StateProblem."""
+        try:
+            with contextlib.closing(open_for_reading(self.path)) as connection, contextlib.closing(sqlite3.connect(path)) as copy:
+                connection.backup(copy)
+        except sqlite3.Error as error:
+            raise StateProblem(f"the state {self.path} could not be copied: {error}") from error
+
+    @contextlib.contextmanager
+    def lock(self, owner: Owner, *, wait_seconds: float) -> Iterator[None]:
+        """Hold the lock alone; `writing` is for its holder, any number of times. Raises Locked after `wait_seconds`."""
+        if self._journal.shared is not None:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what was bought is remembered elsewhere
         if not self.path.parent.is_dir():
             raise StateProblem(f"the folder {self.path.parent} is missing", hint="`reconciler init` makes it for a new project; else restore it")
         with locked(self.lock_path, owner, wait_seconds=wait_seconds):
-            writer, connection = self._opened()
-            try:
-                yield writer
-            finally:
-                self._journal.close()
-                connection.close()
+            yield
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[SqliteWriter]:
+        """Recover and write; for the holder of the lock. What others wrote to a shared journal is folded in first."""
+        writer, connection = self._opened()
+        try:
+            yield writer
+        finally:
+            self._journal.close()
+            connection.close()
 
     def rebuild(self, owner: Owner, *, wait_seconds: float) -> State:
         """Fold the journal into a new state; the old file is kept beside it as `.old`.
 
         Raises StateProblem when the old one can be read and knows facts that the journal lacks: they would be forgotten.
         """
-        with locked(self.lock_path, owner, wait_seconds=wait_seconds):
+        with self.lock(owner, wait_seconds=wait_seconds):
             try:
                 caught = fold_anew(self._readable(), self._journal, lineage=self._lineage, state_name=self.path.name)
                 self._write_anew(caught, self._waiting())
             finally:
                 self._journal.close()
             return _told(caught)
+
+    def folded(self) -> State:
+        """What `rebuild` would make, without a lock and without a write."""
+        return _told(fold_anew(self._readable(), self._journal, lineage=self._lineage, state_name=self.path.name))
 
     def verify(self) -> State:
         """Compare rows and journal, whole. Raises StateProblem for the first difference."""
@@ -103,12 +158,14 @@ class SqliteStore:
     def _opened(self) -> tuple[SqliteWriter, sqlite3.Connection]:
         connection: sqlite3.Connection | None = None
         try:
+            if (shared := self._journal.shared) is not None:
+                shared.fetch()
             if not is_there(self.path):
                 self._write_anew(self._caught_up(Held()), [])
             connection = open_for_writing(self.path)
             held = read_rows(connection)
             caught = self._caught_up(held)
-            if caught.fresh is None or not _can_follow(held.books, caught.books):
+            if caught.fresh is None:
                 connection.close()
                 self._write_anew(caught, held.waiting)
                 connection = open_for_writing(self.path)
@@ -131,7 +188,13 @@ class SqliteStore:
         if caught.fresh:
             writer.take_over(caught.books)
         self._flush(connection, held, writer)
+        shared = self._journal.shared
+        if shared is not None:
+            writer.record(shared.kept())
         writer.record(self._doubts(writer.state(), salvaged))
+        if shared is not None:
+            shared.settle_up()
+        writer.recovered()
         return writer
 
     def _flush(self, connection: sqlite3.Connection, held: Held, writer: SqliteWriter) -> None:
@@ -143,7 +206,22 @@ class SqliteStore:
     def _doubts(self, state: State, salvaged: tuple[str, str] | None) -> list[Draft]:
         found = dict([salvaged] if salvaged else [])
         sending = [a for a in state.doubts if a.status is Sent.SENDING]
-        return [outcome(self._now(), a.id, Sent.IN_DOUBT, evidence=INTERRUPTED, salvaged=found.get(a.id)) for a in sending]
+        ends = ((a, self._end_of(a)) for a in sending)
+        return [outcome(self._now(), a.id, end.status, evidence=end.evidence, salvaged=found.get(a.id)) for a, end in ends if end is not None]
+
+    def _end_of(self, attempt: Attempt) -> Interrupted | None:
+        """What an attempt without an outcome came to; None while another runner may be waiting for its answer."""
+        shared = self._journal.shared
+        whose = Whose.OURS if shared is None else shared.whose(attempt.id)
+        match whose:
+            case Whose.OURS:
+                return Interrupted(Sent.IN_DOUBT, INTERRUPTED)
+            case Whose.OURS_UNSENT:
+                return Interrupted(Sent.NOT_SENT, UNSENT)
+            case Whose.ANOTHERS:
+                return Interrupted(Sent.IN_DOUBT, OVERDUE) if _age(attempt, self._now()) > PATIENCE_SECONDS else None
+            case _:
+                assert_never(whose)
 
     def _waiting(self) -> list[tuple[int, Draft]]:
         """What a state that may be damaged still keeps for the journal, as far as it can be read."""
@@ -185,15 +263,6 @@ def _told(caught: CaughtUp) -> State:
     more = f" and {len(twice) - _MOST_NAMED} more" if len(twice) > _MOST_NAMED else ""
     amount = format_money(sum((a.price for a in twice), ZERO))
     return replace(state, notes=(*state.notes, f"histories that went apart bought the same twice, {amount}: {names}{more}"))
-
-
-def _can_follow(rows: Books, books: Books) -> bool:
-    """Whether every attempt can go from its row to what the books say in one step that the database allows."""
-    for attempt in written(books.attempts).values():
-        row = rows.attempts.get(attempt.id)
-        if row is not None and attempt.status not in (row.status, *SENT_TRANSITIONS[row.status]):
-            return False
-    return True
 
 
 def _insert_all(connection: sqlite3.Connection, table: Table, entities: Iterable[Attempt | Job | Binding | None]) -> int:

@@ -3,26 +3,36 @@
 Callers from several threads wait together: whoever comes first commits for all that wait, so durability costs one
 sync a group and not one a purchase. Nothing is remembered in memory that is not on disk. After a failure nothing more
 can be recorded, except what was paid for: that is saved wherever it still can be.
+
+Where others append to the journal too, theirs is folded in first whenever they were faster. From then on only what is
+true on any head is recorded (`foreign.py`); everything else has to be decided again.
 """
 
 from __future__ import annotations
 
-import json
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler.canonical import canonical_json
-from reconciler.errors import AlreadyOpen, ReconcilerError, StateProblem
+from reconciler.errors import AlreadyOpen, HeadMoved, ReconcilerError, StateProblem
 from reconciler.fact import Draft, Fact, Kind, outcome
 from reconciler.job import Attempt, Job, Sent
-from reconciler.ports import Head, Journal
-from reconciler.state import Books, State, fold, written
-from reconciler.store.rows import ATTEMPTS, BINDINGS, JOBS, Row, Table, checksum
+from reconciler.ports import Head, Journal, Shared
+from reconciler.state import Books, State, fold, fold_all, written
+from reconciler.store.book import write_book, write_waiting
+from reconciler.store.foreign import holds_anywhere, still_news
+from reconciler.store.rows import ATTEMPTS, BINDINGS, JOBS, Row, Table
 
 RESERVED_BYTES = 256 << 10
 """Room kept in the journal for the outcomes of all purchases in flight, far more than they can need."""
+MOST_MOVES = 40
+"""So often in a row may others be faster before an answer has to wait for the next start."""
+GATHER_SECONDS = 0.02
+"""A shared journal takes much longer than this for one append: those who come at the same time go together."""
+OTHERS_FIRST = "another runner appended to the journal first, so this was decided too early; nothing was sent"
 
 
 @dataclass(slots=True)
@@ -31,6 +41,8 @@ class _Entry:
 
     drafts: Sequence[Draft]
     was_paid: bool
+    is_kept: bool = False
+    """It is safe on this disk, and enters the journal at the latest when the next process starts."""
     done: threading.Event = field(default_factory=threading.Event)
     error: ReconcilerError | None = None
 
@@ -56,6 +68,8 @@ class SqliteWriter:
         self._commit_lock = threading.RLock()
         self._broken = ""
         self._journal_broken = False
+        self._is_recovering = True
+        self._has_foreign = False
 
     def state(self) -> State:
         """See `ports.Writer.state`."""
@@ -89,6 +103,10 @@ class SqliteWriter:
             layer.jobs.update({job.id: job for job in jobs})
             self.take_over(layer)
 
+    def recovered(self) -> None:
+        """From here on facts are decided: they rest on what is known now."""
+        self._is_recovering = self._has_foreign = False
+
     def take_over(self, layer: Books) -> None:
         """Write what a layer of these books changed, without new facts: what was observed, or what a longer journal says."""
         try:
@@ -106,10 +124,15 @@ class SqliteWriter:
     def _submit(self, entry: _Entry) -> None:
         if not entry.drafts:
             return
+        shared = self._journal.shared
+        if shared is not None and entry.was_paid:
+            entry.is_kept = _keep(shared, entry.drafts)
         with self._waiting_lock:
             self._waiting.append(entry)
         with self._commit_lock:
             if not entry.done.is_set():
+                if shared is not None:
+                    time.sleep(GATHER_SECONDS)
                 with self._waiting_lock:
                     group, self._waiting = self._waiting, []
                 self._commit(group)
@@ -119,12 +142,48 @@ class SqliteWriter:
     def _commit(self, group: list[_Entry]) -> None:
         progress = _Progress()
         try:
-            self._commit_together(group, progress)
+            if (shared := self._journal.shared) is None:
+                self._commit_together(group, progress)
+            else:
+                self._commit_behind_others(group, progress, shared)
         except (sqlite3.Error, StateProblem, OSError) as error:
             self._roll_back()
-            self._fail(group, error, progress)
+            self._fail([e for e in group if e.error is None], error, progress)
         for entry in group:
             entry.done.set()
+
+    def _commit_behind_others(self, group: list[_Entry], progress: _Progress, shared: Shared) -> None:
+        """Commit; when others were faster, learn what they wrote and commit behind it what still holds."""
+        for moves in range(MOST_MOVES):
+            try:
+                return self._commit_together(self._still_valid(group), progress)
+            except HeadMoved:
+                self._roll_back()
+            time.sleep(random.uniform(0, min(1.0, 0.02 * 2**moves)))  # noqa: S311 (runners that meet again must part)
+            self._learn(shared)
+        raise StateProblem(f"other runners were faster {MOST_MOVES} times in a row")
+
+    def _still_valid(self, group: list[_Entry]) -> list[_Entry]:
+        if not self._has_foreign or self._is_recovering:
+            return group
+        for entry in group:
+            if entry.was_paid or holds_anywhere(entry.drafts):
+                entry.drafts = still_news(entry.drafts, self._books)
+            else:
+                entry.error = HeadMoved(OTHERS_FIRST)
+        return [entry for entry in group if entry.error is None]
+
+    def _learn(self, shared: Shared) -> None:
+        """Fold in what others appended. Raises StateProblem when it cannot be had, or is no plain continuation."""
+        shared.fetch()
+        try:
+            head, facts = self._journal.read(self._head)
+        except HeadMoved as error:
+            raise StateProblem(f"{error.message}: they are folded at the next start") from error
+        layer = self._books.layer()
+        fold_all(facts, layer)
+        self._head, self._has_foreign = head, True
+        self.take_over(layer)
 
     def _commit_together(self, group: list[_Entry], progress: _Progress) -> None:
         if self._broken:
@@ -143,8 +202,8 @@ class SqliteWriter:
             if any(draft.kind is Kind.INTENT for draft in drafts):
                 self._journal.reserve(RESERVED_BYTES)
             head, _ = self._journal.append(drafts, self._head)
-        except StateProblem:
-            self._journal_broken = True
+        except StateProblem as problem:
+            self._journal_broken = self._journal.shared is None or not isinstance(problem, HeadMoved)
             raise
         self._head = head
         progress.in_journal = True
@@ -214,6 +273,8 @@ class SqliteWriter:
         """Keep what was paid for wherever it can still be kept; says where."""
         if progress.in_journal:
             return "the answer is safe in the journal"
+        if entry.is_kept:
+            return "the answer is safe on this disk and enters the journal at the next start"
         if not self._journal_broken:
             try:
                 self._head, _ = self._journal.append(entry.drafts, self._head)
@@ -259,22 +320,17 @@ class SqliteWriter:
                 self._break(f"the state could not be rolled back: {error}")
 
 
-def write_book(connection: sqlite3.Connection, books: Books, head: Head, sums: dict[str, int]) -> None:
-    """Write the state's first row: which journal it stands for, and the sums that show missing rows."""
-    pause = None if books.pause is None else json.dumps([books.pause.reason, books.pause.actor, books.pause.since])
-    values = [books.lineage, books.serial, json.dumps([list(head.hashes), head.length, head.digest]), pause, canonical_json(sums)]
-    connection.execute("INSERT OR REPLACE INTO book VALUES (1, ?, ?, ?, ?, ?, ?)", (*values, checksum(values)))
-
-
-def write_waiting(connection: sqlite3.Connection, drafts: Sequence[Draft]) -> None:
-    """Keep facts in the state that have to reach the journal later."""
-    for draft in drafts:
-        values = [str(draft.kind), draft.at, canonical_json(draft.data)]
-        connection.execute("INSERT INTO outbox (kind, at, data, checksum) VALUES (?, ?, ?, ?)", (*values, checksum(values)))
-
-
 def _refuse_second(books: Books, draft: Draft) -> None:
     if draft.kind is not Kind.INTENT:
         return
     if first := books.attempts[str(draft.data["attempt"])].duplicate_of:
         raise AlreadyOpen(f"attempt {first} is open for the same spec; a second one was not started, nothing was sent")
+
+
+def _keep(shared: Shared, drafts: Sequence[Draft]) -> bool:
+    """Before it is tried to reach the journal: an answer that was read must outlive this process."""
+    try:
+        shared.keep(drafts)
+    except StateProblem:
+        return False  # the journal may still take it
+    return True
