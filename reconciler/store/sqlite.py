@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, assert_never
 
 from reconciler.errors import StateProblem
 from reconciler.fact import Draft, outcome
@@ -20,6 +17,7 @@ from reconciler.state import State, fold_all
 from reconciler.store.book import write_book, write_waiting
 from reconciler.store.compare import compare
 from reconciler.store.connection import is_there, is_whole, open_for_reading, open_for_writing, sync_folder
+from reconciler.store.interrupted import end_of
 from reconciler.store.load import CaughtUp, Held, catch_up, fold_anew, read_rows, read_waiting
 from reconciler.store.lock import locked
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
@@ -27,19 +25,6 @@ from reconciler.store.writer import SqliteWriter
 from reconciler.text import format_money
 
 _MOST_NAMED = 10
-INTERRUPTED = "the process that sent it ended before an answer was recorded"
-UNSENT = "the process that announced it ended before it sent anything"
-OVERDUE = "another runner announced it and recorded no answer within the time it waits for one"
-PATIENCE_SECONDS = 310.0 + 170.0
-"""How long an answer is awaited at most, and what clocks of two machines and the way to the journal may add."""
-
-
-class Interrupted(NamedTuple):
-    """The end of an attempt whose sender left none."""
-
-    status: Sent
-    evidence: str
-
 
 
 class SqliteStore:
@@ -206,22 +191,9 @@ class SqliteStore:
     def _doubts(self, state: State, salvaged: tuple[str, str] | None) -> list[Draft]:
         found = dict([salvaged] if salvaged else [])
         sending = [a for a in state.doubts if a.status is Sent.SENDING]
-        ends = ((a, self._end_of(a)) for a in sending)
-        return [outcome(self._now(), a.id, end.status, evidence=end.evidence, salvaged=found.get(a.id)) for a, end in ends if end is not None]
-
-    def _end_of(self, attempt: Attempt) -> Interrupted | None:
-        """What an attempt without an outcome came to; None while another runner may be waiting for its answer."""
-        shared = self._journal.shared
-        whose = Whose.OURS if shared is None else shared.whose(attempt.id)
-        match whose:
-            case Whose.OURS:
-                return Interrupted(Sent.IN_DOUBT, INTERRUPTED)
-            case Whose.OURS_UNSENT:
-                return Interrupted(Sent.NOT_SENT, UNSENT)
-            case Whose.ANOTHERS:
-                return Interrupted(Sent.IN_DOUBT, OVERDUE) if _age(attempt, self._now()) > PATIENCE_SECONDS else None
-            case _:
-                assert_never(whose)
+        shared, now = self._journal.shared, self._now()
+        ends = ((a, end_of(a, Whose.OURS if shared is None else shared.whose(a.id), now)) for a in sending)
+        return [outcome(now, a.id, end.status, evidence=end.evidence, salvaged=found.get(a.id)) for a, end in ends if end is not None]
 
     def _waiting(self) -> list[tuple[int, Draft]]:
         """What a state that may be damaged still keeps for the journal, as far as it can be read."""
