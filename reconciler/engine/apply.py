@@ -17,7 +17,7 @@ from reconciler.engine.origin import Origin
 from reconciler.engine.purchase import Bought, Buyer, Order
 from reconciler.engine.shopping import Message, Shopping
 from reconciler.engine.stop import Stop
-from reconciler.errors import ReconcilerError
+from reconciler.errors import HeadMoved, ReconcilerError
 from reconciler.event import Event
 from reconciler.fact import Draft, binding
 from reconciler.job import Job, Phase
@@ -45,6 +45,12 @@ class Totals:
     problems: list[str] = field(default_factory=list)
     halted: str = ""
     refused_by_budget: bool = False
+    has_canary_passed: bool = False
+
+    @property
+    def spent(self) -> Money:
+        """What was bought, or may have been (USD)."""
+        return sum((b.spent for b in (*self.bought, *self.in_doubt)), ZERO)
 
     def count(self, action: Action) -> None:
         """One more of that action was carried out."""
@@ -69,10 +75,16 @@ class Apply:
     watch: Callable[[Sequence[Job]], Iterator[Event]] = lambda _: iter(())
     """Polls jobs until they are settled."""
     is_paused: Callable[[], str | None] = lambda: None
+    is_shared: bool = False
+    """The journal lies elsewhere, and others append to it too."""
     totals: Totals = field(default_factory=Totals)
 
     def run(self) -> Iterator[Event]:
-        """Everything the plan holds. Raises StateProblem when something could not be written down."""
+        """Everything the plan holds. Raises StateProblem when something could not be written down.
+
+        Raises HeadMoved, with nothing in flight any more, when another runner was faster: the rest has to be planned again.
+        `totals` go on counting when they are handed to the next apply.
+        """
         yield from self._resolutions()
         yield from self._adoptions()
         yield from self._purchases()
@@ -97,6 +109,8 @@ class Apply:
                     metadata = change.metadata if change.model is not None else {}
                     accept(self.writer, self.clock, attempt, act.request_id, reason=act.reason, actor=self.origin.actor, metadata=metadata)
                     text = f"resolved: it was bought as {act.request_id}"
+            except HeadMoved:
+                raise
             except ReconcilerError as problem:
                 yield self._problem(change.name, problem)
                 continue
@@ -121,6 +135,8 @@ class Apply:
                 job = job_of_take_over(act, self.origin, self.clock.now())
                 ask(self.api, job)
                 self.writer.record(take_over(self.clock, act, job, actor=self.origin.actor))
+            except HeadMoved:
+                raise
             except ReconcilerError as problem:
                 yield self._problem(change.name, problem)
                 continue
@@ -131,7 +147,7 @@ class Apply:
     def _purchases(self) -> Iterator[Event]:
         orders = [self._order(change) for change in self._of(Action.TRAIN, Action.RETRAIN)]
         messages: queue.Queue[Message] = queue.Queue()
-        buyer = Buyer(self.writer, self.api, self.clock, self.origin, self.stop, messages.put)
+        buyer = Buyer(self.writer, self.api, self.clock, self.origin, self.stop, messages.put, is_shared=self.is_shared)
         shopping = Shopping(
             buy=buyer.buy,
             allowance=Allowance(limits_of(self.plan.budgets, ceiling=self.ceiling)),
@@ -140,9 +156,10 @@ class Apply:
             parallelism=self.parallelism,
             stop_after_failures=self.policy.guards.stop_after_failures,
             is_paused=self.is_paused,
+            failures=len(self.totals.rejected) + len(self.totals.in_doubt),
         )
         progress = _Progress(len(orders), sum((o.change.cost for o in orders), ZERO))
-        first = len(orders) if self.canary is None else self.canary
+        first = len(orders) if self.canary is None or self.totals.has_canary_passed else self.canary
         for event in shopping.run(orders[:first]):
             yield progress.with_count(event)
         if orders[first:]:
@@ -151,14 +168,19 @@ class Apply:
                 yield progress.with_count(event)
         yield from self._account(shopping)
         yield from salvage(self.writer, self.api, self.clock, self.catalog, actor=self.origin.actor)
+        if shopping.has_moved and not shopping.halted:
+            raise HeadMoved
 
     def _watch_canary(self, shopping: Shopping) -> Iterator[Event]:
         """Go on with the rest only when the first ones have trained well: a bad dataset shows after it was paid for."""
         jobs = [b.job for b in shopping.done if b.job is not None]
+        if shopping.has_moved and not jobs:
+            return
         if len(jobs) == self.canary and not shopping.halted:
             yield from self.watch([self.writer.job(j) for j in jobs])
         if len(jobs) != self.canary or any(self.writer.job(j).phase is not Phase.SUCCEEDED for j in jobs):
             shopping.halted = shopping.halted or f"-canary={self.canary}: not every one of the first purchases has trained well"
+        self.totals.has_canary_passed = not shopping.halted
 
     def _account(self, shopping: Shopping) -> Iterator[Event]:
         totals = self.totals

@@ -77,9 +77,14 @@ class Buyer:
     origin: Origin
     stop: Stop
     tell: Callable[[Event], None]
+    is_shared: bool = False
+    """The journal lies elsewhere: an id is said before it is on its way there, should this disk be gone tomorrow."""
 
     def buy(self, order: Order) -> Bought:
-        """Buy once. Raises AlreadyOpen or StateProblem when it could not be written down; then nothing more may be sent."""
+        """Buy once. Raises AlreadyOpen or StateProblem when it could not be written down; then nothing more may be sent.
+
+        Raises HeadMoved when another runner wrote to the journal first: nothing was sent, and it has to be planned again.
+        """
         unsent = limited = 0
         while True:
             attempt, verdict = self._send(order)
@@ -167,6 +172,10 @@ class Buyer:
 
     def _settle(self, order: Order, attempt: Attempt, verdict: Verdict) -> None:
         now = self.clock.now()
+        if self.is_shared and isinstance(verdict, Accepted):
+            text = f"answered as {verdict.request_id}; not acknowledged by the journal yet"
+            data = {"severity": "info", "code": "answered", "summary": text, "attempt": attempt.id, "request_id": verdict.request_id}
+            self.tell(Event("diagnostic", now, text, attempt.name, "info", data))
         try:
             self.writer.record_outcome(facts_of(order, attempt, verdict, now))
         except StateProblem as problem:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from reconciler.engine.allowance import Allowance
 from reconciler.engine.purchase import Bought, Order
 from reconciler.engine.stop import Stop
-from reconciler.errors import AlreadyOpen, ReconcilerError
+from reconciler.errors import AlreadyOpen, HeadMoved, ReconcilerError
 from reconciler.event import Event
 from reconciler.verdict import Accepted, InDoubt
 
@@ -52,8 +52,11 @@ class Shopping:
     halted: str = ""
     """Why it ended before all orders were sent."""
     refused_by_budget: bool = False
+    has_moved: bool = False
+    """Another runner wrote to the journal first: what is left has to be planned again, unless `halted`."""
+    failures: int = 0
+    """How many purchases of this apply failed or are in doubt."""
     _in_flight: int = 0
-    _failures: int = 0
     _bug: BaseException | None = None
 
     def run(self, orders: Sequence[Order]) -> Iterator[Event]:
@@ -83,7 +86,7 @@ class Shopping:
             self.halted = "stopped by a signal"
         if not self.halted and (why := self.is_paused()) is not None:
             self.halted = why
-        return not self.halted
+        return not self.halted and not self.has_moved
 
     def _work(self, order: Order) -> None:
         try:
@@ -110,6 +113,10 @@ class Shopping:
             self._bug = self._bug or message.error
             self.halted = self.halted or "a bug was met"
             return
+        if isinstance(message.error, HeadMoved):
+            self.left.append(message.order)
+            self.has_moved = True
+            return
         self.errors.append((message.order, message.error))
         if not isinstance(message.error, AlreadyOpen):
             self.halted = self.halted or message.error.message
@@ -119,11 +126,11 @@ class Shopping:
         if not bought.spent:
             self.allowance.give_back(bought.order.change)
         if not isinstance(bought.verdict, Accepted):
-            self._failures += 1
+            self.failures += 1
         if bought.stops_run:
             self.halted = (
                 self.halted
                 or f"all further purchases would end the same way: {bought.verdict.message if not isinstance(bought.verdict, Accepted | InDoubt) else ''}"
             )
-        if self.stop_after_failures is not None and self._failures >= self.stop_after_failures:
-            self.halted = self.halted or f"guards.stop_after_failures: {self._failures} purchases failed or are in doubt"
+        if self.stop_after_failures is not None and self.failures >= self.stop_after_failures:
+            self.halted = self.halted or f"guards.stop_after_failures: {self.failures} purchases failed or are in doubt"
