@@ -28,14 +28,17 @@ class Sent(StrEnum):
 
 
 SENT_TRANSITIONS: Mapping[Sent, frozenset[Sent]] = {
-    Sent.SENDING: frozenset({Sent.NOT_SENT, Sent.REJECTED, Sent.ACCEPTED, Sent.IN_DOUBT}),
-    Sent.IN_DOUBT: frozenset({Sent.ACCEPTED, Sent.WRITTEN_OFF}),
-    Sent.WRITTEN_OFF: frozenset({Sent.ACCEPTED}),
-    Sent.NOT_SENT: frozenset(),
-    Sent.REJECTED: frozenset(),
+    Sent.SENDING: frozenset(Sent) - {Sent.SENDING},
+    Sent.IN_DOUBT: frozenset({Sent.WRITTEN_OFF, Sent.NOT_SENT, Sent.REJECTED, Sent.ACCEPTED}),
+    Sent.WRITTEN_OFF: frozenset({Sent.IN_DOUBT, Sent.NOT_SENT, Sent.REJECTED, Sent.ACCEPTED}),
+    Sent.NOT_SENT: frozenset({Sent.REJECTED, Sent.ACCEPTED}),
+    Sent.REJECTED: frozenset({Sent.ACCEPTED}),
     Sent.ACCEPTED: frozenset(),
 }
-"""What may follow what. An id that turns up after a write-off is still believed: it was paid for."""
+"""What may follow what in the state. Within one history a doubt ends by an id or by a write-off; the rest is what another copy's facts may add.
+
+An id that turns up late is always believed: it was paid for.
+"""
 
 DOUBTFUL = frozenset({Sent.SENDING, Sent.IN_DOUBT})
 """Money that may be spent: counts as spent everywhere."""

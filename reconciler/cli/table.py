@@ -33,6 +33,7 @@ COMMANDS: dict[str, Entry] = {
     "pause": Entry(SETTLE, "Stop all purchases everywhere", "settling"),
     "resume": Entry(SETTLE, "Let purchases go on", "settling"),
     "lock": Entry(SETTLE, "Who works on the state right now", "settling"),
+    "state": Entry(SETTLE, "Inspect and repair the state; merge, verify, rebuild, back up", "memory"),
     "emulator": Entry(TOOLS, "Serve the trainer API on loopback: no key, no cost", "tools"),
     "schema": Entry(TOOLS, "JSON Schema of manifests, project file, plans, events", "tools"),
     "doctor": Entry(TOOLS, "Look for what is wrong with this machine or project", "tools"),
