@@ -23,9 +23,6 @@ from reconciler.cli.shared import (
     wait_flag,
 )
 
-MORE_URGENT_THAN_ERRORS = (7, 130, 143)
-"""A report that could not be written is an error (1); a doubt and a signal are told first."""
-
 
 @declare("plan", epilog="Reads files only: no network, no lock, no key, and no write but of -out and -report.")
 @together(
@@ -88,12 +85,7 @@ def apply(context: Any, *, target: Any, exclude: Any, selector: Any, replace: An
 def refresh(context: Any, *, report: Any, wait: Any, lock_timeout: Any, **values: Any) -> int:
     """Ask the API how far pending jobs are."""
     from reconciler.commands import refresh as command
-    from reconciler.commands import status
     from reconciler.commands.options import RefreshOptions
-    from reconciler.commands.reports import check_reports
 
-    check_reports(report)
     options = RefreshOptions(reports=report, wait_seconds=wait, lock_timeout_seconds=lock_timeout or 0.0, **values)
-    code = command.run(context, options)
-    failed = status.report(context, report)
-    return code if code in MORE_URGENT_THAN_ERRORS else failed or code
+    return command.run(context, options)

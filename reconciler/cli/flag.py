@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -130,9 +130,12 @@ class Amount(click.ParamType[str]):
 
 
 class Pair(click.ParamType[tuple[str, str]]):
-    """`KEY=VALUE`; neither side is empty."""
+    """`KEY=VALUE`; neither side is empty. `alone`: keys that may stand without a value, and the value they then have."""
 
     name = "pair"
+
+    def __init__(self, alone: Mapping[str, str] | None = None) -> None:
+        self.alone = alone or {}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         """Key and value. Raises Usage."""
@@ -140,7 +143,9 @@ class Pair(click.ParamType[tuple[str, str]]):
         from reconciler.text import safe
 
         del ctx
-        key, _, rest = str(value).partition("=")
+        key, sign, rest = str(value).partition("=")
+        if not sign:
+            rest = self.alone.get(key, "")
         if not key or not rest:
             shape = param.metavar if isinstance(param, Flag) else "KEY=VALUE"
             raise Usage(f"{_origin(param)} {safe(value, limit=80)}: it has the form {shape}")

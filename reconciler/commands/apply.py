@@ -15,9 +15,9 @@ from reconciler import __version__
 from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
-from reconciler.commands.plan import text_of
+from reconciler.commands.plan import refusal_reason, text_of
 from reconciler.commands.problems import show_notes
-from reconciler.commands.reports import check_reports, write_reports
+from reconciler.commands.reports import Reporting, reported
 from reconciler.commands.spending import Connected, ask, connect, stoppable, world_of
 from reconciler.commands.telling import Teller, telling
 from reconciler.diagnostics import in_order
@@ -27,7 +27,7 @@ from reconciler.engine.origin import refuse_other_world
 from reconciler.engine.pace import pace_of
 from reconciler.engine.refresh import Poller, to_poll
 from reconciler.engine.stop import Stop
-from reconciler.errors import BudgetRefused, Declined, Interrupted, JobFailed, Paused, PlanChanged, ReconcilerError, Refused, Usage, WaitOver
+from reconciler.errors import ApiProblem, BudgetRefused, Declined, Interrupted, JobFailed, Paused, PlanChanged, ReconcilerError, Refused, Usage, WaitOver
 from reconciler.errors import InDoubt as Doubtful
 from reconciler.event import Event
 from reconciler.job import Job, Phase
@@ -50,13 +50,16 @@ MOST_PLAN_BYTES = 512_000_000
 
 def run(context: Context, options: ApplyOptions) -> int:
     """Carry out a plan; the exit code is the most urgent thing that is left (contract §4)."""
-    check_reports(options.reports)
+    return reported(context, options.reports, lambda report: _run(context, options, report))
+
+
+def _run(context: Context, options: ApplyOptions, report: Reporting) -> int:
     project = open_project(context)
     environment_name(context, project)
     _check_approval(context, project, options)
     saved = _read(context, options.plan_file) if options.plan_file is not None else None
     with open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer, stoppable() as stop:
-        return _Run(context, options, project, writer, stop, saved).run()
+        return _Run(context, options, project, writer, stop, report, saved).run()
 
 
 def _check_approval(context: Context, project: Project, options: ApplyOptions) -> None:
@@ -95,6 +98,7 @@ class _Run:
     project: Project
     writer: Writer
     stop: Stop
+    report: Reporting
     saved: SavedPlan | None = None
     totals: Totals = field(default_factory=Totals)
     poller: Poller | None = None
@@ -113,8 +117,7 @@ class _Run:
             refuse_other_world(state, world_of(self.context, self.project, emulate=self.options.emulate))
             plan = self._plan(catalog, state)
             plan = replace(plan, diagnostics=tuple(in_order([*plan.diagnostics, *warnings])))
-            if write_reports(self.context, plan, self.options.reports):
-                self.totals.problems.append("a report could not be written")
+            self.report.plan = plan
             self._approve(plan, state)
             connected = connected or self._connect_if_needed(stack, plan, state)
             names = [len(c.name) for c in plan.changes]
@@ -240,7 +243,8 @@ class _Run:
 
     def _end(self, plan: Plan, teller: Teller) -> int:
         state = self.writer.state() if self.problem is None else None
-        teller.tell(Event("change_summary", self.context.clock.now(), "apply ended", data=self._summary(plan, state)))
+        self.report.result = self._summary(plan, state)
+        teller.tell(Event("change_summary", self.context.clock.now(), "apply ended", data=self.report.result))
         if self.problem is not None:
             raise self.problem
         assert state is not None
@@ -283,8 +287,10 @@ class _Run:
             return 128 + self.stop.signal_number
         refused = "" if self.poller is None else self.poller.refused
         if self.totals.problems or refused:
+            self.report.reason = ApiProblem.failure_reason
             return ReconcilerError.exit_code
         if self.totals.halted:
+            self.report.reason = _halted_by(self.totals)
             return Refused.exit_code
         if self.options.wait_seconds is None or self.poller is None:
             return 0
@@ -312,6 +318,12 @@ def waited_code(state: State, settled: Sequence[Job]) -> int:
     return 0
 
 
+def _halted_by(totals: Totals) -> str:
+    """The failure reason of an apply that ended before all was bought."""
+    error = BudgetRefused if totals.refused_by_budget else Paused if totals.halted.startswith("pause:") else Refused
+    return error.failure_reason
+
+
 def _ended(settled: Sequence[Job]) -> dict[str, object]:
     counts: dict[str, object] = {str(phase): sum(j.phase is phase for j in settled) for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.LOST)}
     return {**counts, "failed_names": sorted({j.name for j in settled if j.phase is not Phase.SUCCEEDED})}
@@ -320,8 +332,7 @@ def _ended(settled: Sequence[Job]) -> dict[str, object]:
 def _refuse(plan: Plan) -> None:
     if plan.applyable:
         return
-    kinds = {r.kind for r in plan.refusals}
-    error = Paused if "paused" in kinds else BudgetRefused if "budget" in kinds else Refused
+    error = next(e for e in (Paused, BudgetRefused, Refused) if e.failure_reason == refusal_reason(plan))
     lines = [f"{r.message} (lift it: {r.lift})" for r in plan.refusals]
     raise error("refused; nothing was bought\n" + "\n".join(lines))
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from reconciler.commands.context import EMULATED, Context, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.options import PlanOptions
+from reconciler.commands.outfile import write_file
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.problems import show_notes
-from reconciler.commands.reports import check_reports, write_file, write_reports
+from reconciler.commands.reports import CHANGES, Reporting, reported
 from reconciler.commands.style import style
 from reconciler.diagnostics import in_order
 from reconciler.errors import Refused
@@ -21,14 +22,18 @@ from reconciler.project import Project
 from reconciler.state import State
 from reconciler.text import safe
 
-CHANGES = 2
 NO_CHANGE = (Action.UNCHANGED, Action.WAIT)
 
 
 def run(context: Context, options: PlanOptions) -> int:
     """Print the plan, save it where asked for. 0; 4 when it is refused; 2 for changes with `-detailed-exitcode`."""
-    check_reports(options.reports)
+    return reported(context, options.reports, lambda report: _run(context, options, report))
+
+
+def _run(context: Context, options: PlanOptions, report: Reporting) -> int:
     plan, state = planned(context, options)
+    report.plan = plan
+    report.reason = refusal_reason(plan)
     if options.out is not None:
         save(context.root / options.out, plan)
     if options.json:
@@ -42,8 +47,7 @@ def run(context: Context, options: PlanOptions) -> int:
         context.out.write(text_of(context, plan, state))
         if options.out is not None:
             context.out.line(f"\nSaved. `reconciler apply {safe(options.out)}` carries out exactly this." if plan.applyable else "\nSaved.")
-    failed = write_reports(context, plan, options.reports)
-    return exit_code(plan, detailed=options.detailed_exitcode) or failed
+    return exit_code(plan, detailed=options.detailed_exitcode)
 
 
 def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
@@ -94,6 +98,12 @@ def exit_code(plan: Plan, *, detailed: bool) -> int:
     if not plan.applyable:
         return Refused.exit_code
     return CHANGES if detailed and has_changes(plan) else 0
+
+
+def refusal_reason(plan: Plan) -> str:
+    """The failure reason of a refused plan: `paused`, else `budget`, else `guard`; empty where nothing refuses it."""
+    kinds = {refusal.kind for refusal in plan.refusals}
+    return next((kind for kind in ("paused", "budget", "guard") if kind in kinds), "")
 
 
 def has_changes(plan: Plan) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from reconciler.commands.apply import waited_code
 from reconciler.commands.context import Context, environment_name, open_project, open_store
-from reconciler.commands.options import RefreshOptions
+from reconciler.commands.options import PlanOptions, RefreshOptions
+from reconciler.commands.plan import planned
 from reconciler.commands.problems import show_notes
+from reconciler.commands.reports import CHANGES, Reporting, reported
 from reconciler.commands.spending import connect, stoppable, world_of
+from reconciler.commands.status import status_json
 from reconciler.commands.telling import telling
 from reconciler.engine.doubt import salvage
 from reconciler.engine.origin import refuse_other_world
@@ -23,11 +26,32 @@ from reconciler.project import Project
 from reconciler.state import State
 from reconciler.text import money_text, nearest, safe
 
-CHANGES = 2
-
 
 def run(context: Context, options: RefreshOptions) -> int:
     """Poll pending jobs once, or until they are settled. The exit code is the most urgent thing that is left."""
+    return reported(context, options.reports, lambda report: _reported(context, options, report))
+
+
+def _reported(context: Context, options: RefreshOptions, report: Reporting) -> int:
+    """The reports show what is still to be done; the JSON document is that of `status`."""
+    report.documents["json"] = lambda: status_json(context)
+    try:
+        return _run(context, options, report)
+    finally:
+        if options.reports:
+            _look(context, options, report)
+
+
+def _look(context: Context, options: RefreshOptions, report: Reporting) -> None:
+    try:
+        report.plan = planned(context, PlanOptions(emulate=options.emulate))[0]
+    except Invalid as error:
+        report.diagnostics = error.diagnostics
+    except ReconcilerError:
+        return  # whatever forbids to look was said by the refresh itself
+
+
+def _run(context: Context, options: RefreshOptions, report: Reporting) -> int:
     project = open_project(context)
     environment = environment_name(context, project)
     with open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer, stoppable() as stop:
@@ -36,8 +60,8 @@ def run(context: Context, options: RefreshOptions) -> int:
         refuse_other_world(state, world_of(context, project, emulate=options.emulate))
         jobs = _chosen(state, options.names, environment)
         if not jobs and not any(a.salvaged for a in state.doubts):
-            return _nothing(context, options, state)
-        return _poll(context, options, project, writer, stop, jobs)
+            return _nothing(context, options, state, report)
+        return _poll(context, options, project, writer, stop, jobs, report)
 
 
 def _chosen(state: State, names: tuple[str, ...], environment: str) -> list[Job]:
@@ -49,13 +73,14 @@ def _chosen(state: State, names: tuple[str, ...], environment: str) -> list[Job]
     return to_poll(state, names, environment=environment)
 
 
-def _nothing(context: Context, options: RefreshOptions, state: State) -> int:
+def _nothing(context: Context, options: RefreshOptions, state: State, report: Reporting) -> int:
+    report.result = _summary(state, [])
     with telling(context, as_json=options.json) as teller:
-        teller.tell(Event("change_summary", context.clock.now(), "nothing to poll", data=_summary(state, [])))
+        teller.tell(Event("change_summary", context.clock.now(), "nothing to poll", data=report.result))
     return Doubtful.exit_code if state.doubts else 0
 
 
-def _poll(context: Context, options: RefreshOptions, project: Project, writer: Writer, stop: Stop, jobs: list[Job]) -> int:
+def _poll(context: Context, options: RefreshOptions, project: Project, writer: Writer, stop: Stop, jobs: list[Job], report: Reporting) -> int:
     lineage = writer.state().lineage
     with (
         connect(context, project, emulate=options.emulate, lineage=lineage) as connected,
@@ -74,7 +99,8 @@ def _poll(context: Context, options: RefreshOptions, project: Project, writer: W
         except ReconcilerError as error:
             problem = error
         state = writer.state()
-        teller.tell(Event("change_summary", context.clock.now(), "refresh ended", data=_summary(state, poller.settled)))
+        report.result = _summary(state, poller.settled)
+        teller.tell(Event("change_summary", context.clock.now(), "refresh ended", data=report.result))
     if problem is not None:
         raise problem
     return _code(state, poller, stop, options)

@@ -1,73 +1,152 @@
-"""`-report FORMAT=PATH` and `-out`: files that are replaced whole."""
+"""`-report FORMAT=PATH`: what a run leaves for people and pipelines, however it ended.
+
+A file is replaced whole by renaming; those of the CI runner are appended to. A report that cannot be written stops
+nothing: it is said on stderr, and the command ends with 1 unless something more urgent is left.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from reconciler.commands.context import Context
-from reconciler.errors import Usage
+from reconciler.commands.outfile import append_file, write_file
+from reconciler.errors import Interrupted, Invalid, ReconcilerError, Usage
 from reconciler.plan.change import Plan
 from reconciler.text import nearest, safe
 
-FORMATS = ("json",)
+if TYPE_CHECKING:
+    from reconciler.diagnostics import Diagnostic
+    from reconciler.reports.run import Run
+
+ALIAS = "github"
+"""Annotations on stdout, and the job summary and the step's outputs where the runner has files for them."""
+ALIAS_PARTS = (("summary", "GITHUB_STEP_SUMMARY"), ("github-output", "GITHUB_OUTPUT"))
+VALUES = frozenset({"github-output", "dotenv"})
+"""Written last: they hold the exit code, and a report that could not be written changes it."""
+BUG = 70
+CHANGES = 2
+MORE_URGENT_THAN_ERRORS = frozenset({7, 130, 143})
+"""A report that could not be written is an error (1); a doubt and a signal are told first."""
+REASONS = {CHANGES: "changes", 7: "in_doubt", 8: "job_failed", 9: "timeout", 130: "interrupted", 143: "interrupted"}
+"""Why a command ended so, where its exit code alone says it."""
+
+Reports = Sequence[tuple[str, str]]
+"""(format, path); the path `-` is stdout."""
+
+__all__ = ["Reporting", "check_reports", "or_failed", "reported", "write_file"]
 
 
-def check_reports(reports: Sequence[tuple[str, str]]) -> None:
-    """Raise Usage for a format that does not exist, before anything is done."""
-    for form, _ in reports:
-        if form not in FORMATS:
-            near = nearest(form, list(FORMATS), most=1)
-            raise Usage(
-                f"-report {safe(form, limit=80)}=…: there is no such format", hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(FORMATS)}"
-            )
+@dataclass(slots=True)
+class Reporting:
+    """What is known of a run while it goes on. Commands fill it in; the reports are made from it at the end."""
 
+    context: Context
+    reports: Reports
+    plan: Plan | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """The data of a `change_summary`, once something was carried out."""
+    reason: str = ""
+    """The failure reason, where the exit code alone does not say it."""
+    documents: dict[str, Callable[[], str]] = field(default_factory=dict)
+    """Formats for which this command has a document of its own."""
 
-def write_reports(context: Context, plan: Plan, reports: Sequence[tuple[str, str]]) -> int:
-    """Write a plan's reports. 1 when one could not be written (said on stderr), else 0."""
-    from reconciler.plan.document import plan_document
-    from reconciler.reports.document import json_text
+    def write(self, code: int, reason: str) -> bool:
+        """Write all reports of a run that ends so; whether all could be written."""
+        from reconciler.reports.run import Run
 
-    return write_texts(context, json_text(plan_document(plan)), reports) if reports else 0
+        who = self.context.provenance
+        run = Run(self.context.clock.now(), who.commit, who.run_url, code, reason or self.reason or REASONS.get(code, ""), self.diagnostics, self.result)
+        good = True
+        for form, path in sorted(expanded(self.reports, self.context.environment), key=lambda report: report[0] in VALUES):
+            good &= self._write_one(form, path, run if good else replace(run, exit_code=or_failed(code)))
+        return good
 
+    def _write_one(self, form: str, path: str, run: Run) -> bool:
+        from reconciler.reports.formats import APPENDED
 
-def write_texts(context: Context, text: str, reports: Sequence[tuple[str, str]]) -> int:
-    """Write `text` wherever `reports` want it. 1 when one could not be written (said on stderr), else 0."""
-    code = 0
-    for _, path in reports:
-        if path == "-":
-            context.out.write(text)
-            continue
         try:
-            write_file(context.root / path, text)
-        except Usage as error:
-            context.err.line(f"Error: {error.message}")
-            code = 1
-    return code
+            pieces = self._pieces(form, replace(run, path=path))
+            if path == "-":
+                for piece in pieces:
+                    self.context.out.write(piece)
+            elif form in APPENDED:
+                append_file(self.context.root / path, pieces)
+            else:
+                write_file(self.context.root / path, pieces)
+        except ReconcilerError as error:
+            self.context.err.line(f"Error: -report {form}: {error.message}")
+            return False
+        return True
+
+    def _pieces(self, form: str, run: Run) -> Iterable[str]:
+        from reconciler.reports.formats import json_lines, render
+
+        if form in self.documents:
+            return [self.documents[form]()]
+        return json_lines(self.plan, run) if form == "jsonl" else [render(form, self.plan, run)]
 
 
-def write_file(path: Path, text: str) -> None:
-    """Write `text` beside `path` and put it in its place by renaming. Raises Usage when that cannot be done."""
-    import tempfile
+def check_reports(reports: Reports) -> None:
+    """Raise Usage for a format that does not exist, before anything is done."""
+    if not reports:
+        return
+    from reconciler.reports.formats import FORMATS
 
-    temporary = None
+    known = sorted([*FORMATS, ALIAS])
+    for form, _ in reports:
+        if form not in known:
+            near = nearest(form, known, most=1)
+            raise Usage(f"-report {safe(form, limit=80)}=…: there is no such format", hint=f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}")
+
+
+def expanded(reports: Reports, environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The reports without the alias."""
+    found: list[tuple[str, str]] = []
+    for form, path in reports:
+        if form == ALIAS:
+            found.append(("annotations", path))
+            found += [(part, environment[variable]) for part, variable in ALIAS_PARTS if environment.get(variable)]
+        else:
+            found.append((form, path))
+    return found
+
+
+def reported(context: Context, reports: Reports, work: Callable[[Reporting], int]) -> int:
+    """Do `work` and write its reports, also when it raises. The exit code; raises what `work` raised."""
+    check_reports(reports)
+    report = Reporting(context, reports)
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced; it is written to
-            path.write_text(text, encoding="utf-8", newline="\n")
-            return
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    except (OSError, ValueError) as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise Usage(f"{safe(path, limit=300)} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+        code = work(report)
+    except Exception as error:
+        if reports:
+            code, reason, found = _ended_by(error)
+            report.diagnostics = (*report.diagnostics, *found)
+            report.write(code, reason)
+        raise
+    if not reports or report.write(code, ""):
+        return code
+    return or_failed(code)
 
 
-def _umask() -> int:
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return umask
+def or_failed(code: int) -> int:
+    """The exit code of a command that ends with `code`, and one of whose reports could not be written."""
+    return code if code in MORE_URGENT_THAN_ERRORS else ReconcilerError.exit_code
+
+
+def _ended_by(error: Exception) -> tuple[int, str, tuple[Diagnostic, ...]]:
+    """Exit code, failure reason and problems of an error, as the door will tell them."""
+    from reconciler.diagnostics import Diagnostic
+
+    if isinstance(error, Invalid) and error.diagnostics:
+        return error.exit_code, error.failure_reason, error.diagnostics
+    if isinstance(error, ReconcilerError):
+        code = error.code if isinstance(error, Interrupted) else error.exit_code
+        first, *more = error.message.split("\n")
+        detail = "; ".join(line.strip() for line in [*more, error.hint] if line.strip())
+        return code, error.failure_reason, (Diagnostic("error", error.failure_reason, first, detail),)
+    if isinstance(error, OSError):
+        return 1, Invalid.failure_reason, (Diagnostic("error", Invalid.failure_reason, error.strerror or type(error).__name__),)
+    return BUG, "bug", (Diagnostic("error", "bug", f"a bug in reconciler ({type(error).__name__})"),)

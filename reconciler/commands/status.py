@@ -61,18 +61,14 @@ def run_watch(context: Context, *, names: Sequence[str]) -> int:
     return code
 
 
-def report(context: Context, reports: Sequence[tuple[str, str]]) -> int:
-    """Write the status document wherever `reports` want it, after something was looked up. 1 when that cannot be done."""
-    from reconciler.commands.reports import write_texts
+def status_json(context: Context) -> str:
+    """The status document of all models, after something was looked up. Raises what `run` raises."""
     from reconciler.reports.document import json_text
     from reconciler.reports.status import status_document
 
-    if not reports:
-        return 0
     project = open_project(context)
     state, models = open_store(context, project).view(), _models(context, project)
-    document = status_document(state, environment=environment_name(context, project), models=models, now=context.clock.now())
-    return write_texts(context, json_text(document), reports)
+    return json_text(status_document(state, environment=environment_name(context, project), models=models, now=context.clock.now()))
 
 
 def _models(context: Context, project: Project) -> Mapping[str, Model] | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.commands.context import Context, environment_name, folder_digest
+from reconciler.commands.reports import Reporting, reported
 from reconciler.commands.style import style
 from reconciler.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.errors import Invalid
@@ -16,11 +17,13 @@ from reconciler.text import plural
 
 def run(context: Context, *, json: bool, reports: Sequence[tuple[str, str]], compact_warnings: bool) -> int:
     """Print every problem. 0 when there is no error. Without `-environment` all declared environments are read."""
-    from reconciler.commands.reports import check_reports, write_texts
+    return reported(context, reports, lambda report: _run(context, report, json=json, compact_warnings=compact_warnings))
+
+
+def _run(context: Context, report: Reporting, *, json: bool, compact_warnings: bool) -> int:
     from reconciler.plan.document import diagnostic_document
     from reconciler.reports.document import FORMAT_VERSION, json_text
 
-    check_reports(reports)
     loaded = load_everywhere(context)
     found = in_order([d for each in loaded for d in each.diagnostics])
     if compact_warnings:
@@ -29,7 +32,9 @@ def run(context: Context, *, json: bool, reports: Sequence[tuple[str, str]], com
     files = max((each.files for each in loaded), default=0)
     document = json_text({"format_version": FORMAT_VERSION, "valid": valid, "diagnostics": [diagnostic_document(d) for d in found], "files": files})
     context.out.write(document if json else _text(context, found, loaded, files, valid=valid))
-    return (0 if valid else Invalid.exit_code) or write_texts(context, document, reports)
+    report.diagnostics, report.documents["json"] = tuple(found), lambda: document
+    report.reason = "" if valid else Invalid.failure_reason
+    return 0 if valid else Invalid.exit_code
 
 
 def load_everywhere(context: Context) -> list[Loaded]:

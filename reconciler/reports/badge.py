@@ -12,15 +12,15 @@ _COLORS = {"red": "#e05d44", "yellow": "#dfb317", "brightgreen": "#4c1"}
 _CHAR_WIDTH, _PAD, _HEIGHT = 7, 10, 20
 
 
-def badge_json(plan: Plan | None) -> str:
-    """What shields.io reads from an endpoint."""
-    message, color = _said(plan)
+def badge_json(plan: Plan | None, reason: str = "") -> str:
+    """What shields.io reads from an endpoint. `reason`: why there is no plan; empty for manifests that were only read."""
+    message, color = _said(plan, reason)
     return json_line({"schemaVersion": 1, "label": LABEL, "message": message, "color": color}) + "\n"
 
 
-def badge_svg(plan: Plan | None) -> str:
+def badge_svg(plan: Plan | None, reason: str = "") -> str:
     """The badge itself."""
-    message, color = _said(plan)
+    message, color = _said(plan, reason)
     label_width, message_width = (len(text) * _CHAR_WIDTH + _PAD for text in (LABEL, message))
     width = label_width + message_width
     title = safe(f"{LABEL}: {message}", "xml")
@@ -35,10 +35,11 @@ def badge_svg(plan: Plan | None) -> str:
     )
 
 
-def _said(plan: Plan | None) -> tuple[str, str]:
+def _said(plan: Plan | None, reason: str) -> tuple[str, str]:
     """Words and colour: red needs a person, yellow an apply."""
     if plan is None:
-        return "manifests are not valid", "red"
+        said = {"": "manifests are valid", "invalid": "manifests are not valid"}
+        return said.get(reason, reason.replace("_", " ")), "red" if reason else "brightgreen"
     counts = plan.counts
     words = [f"{counts[Action.UNCHANGED] + counts[Action.WAIT]:,} in sync"]
     words += [f"{format_money(plan.cost.due)} due"] if plan.cost.due else []

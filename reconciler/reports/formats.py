@@ -50,7 +50,8 @@ def _invalid(run: Run) -> dict[str, Any]:
 
 
 def _badge(plan: Plan | None, run: Run) -> str:
-    return badge_svg(plan) if run.path.lower().endswith(".svg") else badge_json(plan)
+    render_badge = badge_svg if run.path.lower().endswith(".svg") else badge_json
+    return render_badge(plan, run.reason(plan))
 
 
 FORMATS: Mapping[str, Renderer] = {
