@@ -49,9 +49,9 @@ models:
     description: An otter mascot
     dataset: https://example.com/datasets/otter-v1.zip   # a zip of images and captions that the trainer can fetch
     steps: 1000                  # steps, learning rate and data set decide what is trained:
-    learning_rate: 5e-5          # changing one of them buys again, changing anything else is free
-    trigger: ottr
+    learning_rate: 5e-05         # changing one of them buys again, changing anything else is free
     labels: {team: brand}
+    trigger: ottr
 """
 IGNORED = (".reconciler/", "state/*", "!state/purchases.jsonl")
 MERGED = ("purchases.jsonl merge=union",)
