@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from reconciler.diagnostics import Place
 from reconciler.plan.action import ORDER, Action
 from reconciler.plan.change import Change, Plan
+from reconciler.reports.places import row_place
 from reconciler.reports.reasons import cost_text, reason_text
 from reconciler.reports.run import Run
 from reconciler.text import safe
@@ -57,7 +58,7 @@ def _all(plan: Plan | None, run: Run) -> Iterator[Annotation]:
 
 def _of_change(change: Change) -> Annotation:
     level: Level = "warning" if change.action in (Action.IN_DOUBT, Action.HELD) else "notice"
-    return Annotation(level, f"{cost_text(change)} {change.action.word} {change.name}", reason_text(change, str), change.place)
+    return Annotation(level, f"{cost_text(change)} {change.action.word} {change.name}", reason_text(change, str), row_place(change))
 
 
 def _command(annotation: Annotation) -> str:

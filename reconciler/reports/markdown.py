@@ -16,6 +16,7 @@ from reconciler.diagnostics import Diagnostic
 from reconciler.plan.action import ORDER, Action
 from reconciler.plan.change import BudgetLine, Change, Plan
 from reconciler.reports.markdown_text import markdown_code, markdown_place, markdown_text, row
+from reconciler.reports.places import row_place
 from reconciler.reports.reasons import cost_text, counts_text, reason_text, share_percent
 from reconciler.reports.run import Run
 from reconciler.reports.style import Style
@@ -35,6 +36,8 @@ _SLIM_HEAD = "| | model | action | cost |\n|---|---|---|--:|\n"
 _MORE_BYTES = 200
 _ADDRESS = re.compile(r"https://[A-Za-z0-9/:._~%-]{1,500}")
 _WORSE = (Action.IN_DOUBT, Action.HELD)
+_GOOD = (0, 2)
+"""Exit codes of a plan that is as it should be: 2 says that there are changes."""
 
 
 def comment_markdown(plan: Plan | None, run: Run, *, most_bytes: int = COMMENT_BYTES) -> str:
@@ -75,16 +78,32 @@ def _markdown(plan: Plan | None, run: Run, *, most_bytes: int, marker: str) -> s
 
 def _title(plan: Plan | None, run: Run) -> str:
     if plan is None:
-        return "### ⛔ LoRA catalog: the manifests are not valid\n\n"
+        return f"### {_without_plan(run)}\n\n"
     name = f"LoRA catalog {markdown_code(plan.environment)}"
+    if run.result:
+        done = "refreshed" if run.result.get("command") == "refresh" else "applied in part" if run.result.get("not_bought") else "applied"
+        return f"### {'⚠️' if run.exit_code else '✅'} {name}: {done}\n\n"
     if plan.refusals:
         return f"### ⛔ {name}: **refused**, nothing is bought\n\n"
-    if run.result:
-        return f"### {'⚠️' if run.exit_code else '✅'} {name}: applied\n\n"
+    if run.exit_code not in _GOOD:
+        return f"### ⛔ {name}: **stopped** ({markdown_text(run.reason(plan).replace('_', ' ') or 'error')}), nothing was bought\n\n"
     if not plan.changes:
         return f"### ✅ {name}: no changes\n\n"
     worrying = any(plan.counts[action] for action in _WORSE) or any(d.severity == "warning" for d in run.problems(plan))
     return f"### {'⚠️ ' if worrying else ''}{name}: **+{format_money(plan.cost.due)}** to apply\n\n"
+
+
+def _without_plan(run: Run) -> str:
+    """What there is to say when no plan was made: manifests were read, or something forbade it."""
+    match run.reason(None):
+        case "":
+            return "✅ LoRA catalog: the manifests are valid"
+        case "invalid":
+            return "⛔ LoRA catalog: the manifests are not valid"
+        case "plan_changed":
+            return "⛔ LoRA catalog: the plan is not the approved one, nothing was bought"
+        case reason:
+            return f"⛔ LoRA catalog: no plan could be made ({markdown_text(reason.replace('_', ' '))})"
 
 
 def _result(run: Run) -> str:
@@ -195,7 +214,7 @@ def _within(rows: Iterable[str], room: int) -> list[str]:
 
 def _full_row(change: Change) -> str:
     why = reason_text(change, markdown_text)
-    return row(change.action.sign, markdown_code(change.name), change.action.word, cost_text(change), why, markdown_place(change.place))
+    return row(change.action.sign, markdown_code(change.name), change.action.word, cost_text(change), why, markdown_place(row_place(change)))
 
 
 def _slim_row(change: Change) -> str:

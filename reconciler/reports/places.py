@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from reconciler.diagnostics import Place
-from reconciler.plan.change import Plan
+from reconciler.plan.change import Change, Plan
 from reconciler.text import redact
 
 
@@ -16,6 +16,13 @@ def plan_places(plan: Plan) -> Mapping[str, str]:
     places += [f.place for c in plan.changes for f in c.fields]
     places += [r.place for r in plan.refusals] + [b.place for b in plan.budgets] + [d.place for d in plan.diagnostics]
     return short_files(place.file for place in places if place is not None)
+
+
+def row_place(change: Change) -> Place | None:
+    """Where to look: the line that was changed, where one field alone differs, else the model."""
+    if len(change.fields) == 1 and change.fields[0].place is not None:
+        return change.fields[0].place
+    return change.place
 
 
 def short_files(files: Iterable[str]) -> Mapping[str, str]:

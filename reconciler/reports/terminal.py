@@ -12,7 +12,7 @@ from reconciler.plan.action import ORDER, Action
 from reconciler.plan.change import Change, Plan
 from reconciler.reports.cost_block import LABEL, cost_lines
 from reconciler.reports.layout import GAP, LEAST_TEXT, display_width, join_lines, pad, pad_left, paragraph, wrap
-from reconciler.reports.places import plan_places, short_place
+from reconciler.reports.places import plan_places, row_place, short_place
 from reconciler.reports.reasons import cost_text, counts_text, reason_text
 from reconciler.reports.style import Style, Tone, tone_of
 from reconciler.text import format_money, format_time, plural, short_digest
@@ -69,7 +69,7 @@ def _row_lines(changes: Sequence[Change], short: Mapping[str, str], style: Style
 
 def _row(change: Change, short: Mapping[str, str], style: Style) -> _Row:
     reason = style.own(reason_text(change, style.foreign))
-    return _Row(change.action, style.foreign(change.name), reason, cost_text(change), style.foreign(short_place(change.place, short)))
+    return _Row(change.action, style.foreign(change.name), reason, cost_text(change), style.foreign(short_place(row_place(change), short)))
 
 
 class _Row:

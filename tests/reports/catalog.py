@@ -54,7 +54,7 @@ CHANGES = (
         "models/products.yaml",
         58,
         job="j-40",
-        fields=(FieldChange("labels.season", "summer", "winter", Place("models/products.yaml", 60)),),
+        fields=(FieldChange("labels.season", "summer", "winter", Place("models/products.yaml", 58)),),
     ),
     change(
         "product-shoes",
@@ -64,7 +64,7 @@ CHANGES = (
         31,
         cost=EIGHT,
         previous_job="j-31",
-        fields=(FieldChange("steps", 1500, 2000, Place("models/products.yaml", 33)),),
+        fields=(FieldChange("steps", 1500, 2000, Place("models/products.yaml", 31)),),
         spec_digest="sha256:" + "c" * 64,
     ),
     change(
