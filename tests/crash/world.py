@@ -149,7 +149,7 @@ class Project:
             wrong.append("still sending")
         if state.doubts and ended.code == 0:
             wrong.append("a doubt without exit 7")
-        unknown = {e.body_digest for e in charges if e.request_id not in known}
+        unknown = {_digest(e.body_digest) for e in charges if e.request_id not in known}
         false = sum(1 for a in state.doubts if _digest(a.body_sha256) not in unknown)
         return Verdict(wrong, len(charges), len(state.doubts), false, ended)
 
