@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.commands.context import JOURNAL_FILE, Context, journal_file, open_project, open_store
+from reconciler.commands.context import JOURNAL_FILE, Context, journal_file, open_journal, open_project, open_store
 from reconciler.errors import Invalid, Locked, StateProblem, Usage
 from reconciler.fact import Draft, outcome
 from reconciler.job import Sent
@@ -47,8 +47,10 @@ def run(context: Context, *, other: str, dry_run: bool, json: bool, lock_timeout
     from reconciler.commands.style import style
 
     project = open_project(context)
+    journal, store = open_journal(context, project), open_store(context, project)
+    if journal.shared is not None:
+        raise StateProblem(f"this project's journal is `{safe(project.journal, limit=80)}`, where all its copies append already; nothing was merged")
     theirs = _read(context, other)
-    journal, store = FileJournal(journal_file(context, project)), open_store(context, project)
     before = store.view()
     merged, after = _union(journal, theirs)
     _refuse_other_world(before, fold_all(line.fact for line in theirs.lines).snapshot())

@@ -6,10 +6,10 @@ Every change is facts in one transaction. A job is never touched: a name that is
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from reconciler.commands.context import Context, environment_name, journal_file, open_project, open_store
+from reconciler.commands.context import Context, environment_name, open_journal, open_project, open_store
 from reconciler.commands.problems import show_notes
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import Invalid
@@ -94,7 +94,7 @@ def run_rm(context: Context, *, names: Sequence[str], dry_run: bool, json: bool,
     return _carry_out(context, change, dry_run=dry_run, json=json, lock_timeout_seconds=lock_timeout_seconds)
 
 
-def _carry_out(context: Context, change: Any, *, dry_run: bool, json: bool, lock_timeout_seconds: float) -> int:
+def _carry_out(context: Context, change: Callable[[State, str], list[Draft]], *, dry_run: bool, json: bool, lock_timeout_seconds: float) -> int:
     project = open_project(context)
     environment = environment_name(context, project)
     store = open_store(context, project)
@@ -149,13 +149,12 @@ def _bound(state: State, environment: str, name: str) -> Binding:
 def run_verify(context: Context, *, json: bool) -> int:
     """Compare journal, chain, rows and checksums, whole. Raises StateProblem for the first difference."""
     from reconciler.commands.style import style
-    from reconciler.journal.file import FileJournal
     from reconciler.reports.layout import join_lines, paragraph
     from reconciler.reports.merged import duplicate_sentences, duplicates_document
 
     project = open_project(context)
     state = open_store(context, project).verify()
-    journal = FileJournal(journal_file(context, project))
+    journal = open_journal(context, project)
     head, _ = journal.read(None)
     if json:
         counts = {"attempts": len(state.attempts), "jobs": len(state.jobs), "bindings": len(state.bindings), "in_doubt": len(state.doubts)}
