@@ -29,6 +29,8 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry(LOOK, "What the state holds, or a saved plan", "looking"),
     "output": Entry(LOOK, "Artifact URLs and ids for programs", "looking"),
     "jobs": Entry(LOOK, "Every job ever bought, bound to a name or not", "looking"),
+    "history": Entry(LOOK, "The ledger: who, when, at which commit, why, how much", "forge"),
+    "cost": Entry(LOOK, "What was spent, by month, model or label", "forge"),
     "resolve": Entry(SETTLE, "End a doubt about a purchase", "settling"),
     "adopt": Entry(SETTLE, "Take over a job that was bought elsewhere", "settling"),
     "pause": Entry(SETTLE, "Stop all purchases everywhere", "settling"),
