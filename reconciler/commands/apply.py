@@ -8,44 +8,44 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from reconciler import __version__
-from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
+from reconciler.commands.approval import check_approval, read_approved, refuse
+from reconciler.commands.context import ON_A_BRANCH, Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
+from reconciler.commands.ending import announcement, apply_summary, halted_by, waited_code
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
-from reconciler.commands.plan import refusal_reason, text_of
+from reconciler.commands.plan import text_of
 from reconciler.commands.problems import show_notes
 from reconciler.commands.reports import Reporting, reported
+from reconciler.commands.rounds import Patience, as_approved, policy_left
 from reconciler.commands.spending import Connected, ask, connect, stoppable, world_of
 from reconciler.commands.telling import Teller, telling
 from reconciler.diagnostics import in_order
 from reconciler.engine.apply import Apply, Totals, free_changes
-from reconciler.engine.doubt import salvage
+from reconciler.engine.doubt import in_doubt, salvage
 from reconciler.engine.origin import refuse_other_world
 from reconciler.engine.pace import pace_of
 from reconciler.engine.refresh import Poller, to_poll
 from reconciler.engine.stop import Stop
-from reconciler.errors import ApiProblem, BudgetRefused, Declined, Interrupted, JobFailed, Paused, PlanChanged, ReconcilerError, Refused, Usage, WaitOver
+from reconciler.errors import ApiProblem, Declined, HeadMoved, Interrupted, ReconcilerError, Refused
 from reconciler.errors import InDoubt as Doubtful
 from reconciler.event import Event
-from reconciler.job import Job, Phase
 from reconciler.model import Catalog
 from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action
 from reconciler.plan.change import Change, Plan
-from reconciler.plan.digests import FORMAT_VERSION
 from reconciler.plan.make import Request, make_plan
 from reconciler.plan.premises import approved_plan, require_digest
-from reconciler.plan.saved import SavedPlan, read_plan
+from reconciler.plan.saved import SavedPlan
+from reconciler.policy import Policy
 from reconciler.ports import Writer
 from reconciler.project import Project
 from reconciler.state import State
-from reconciler.text import format_money, money_text, safe
+from reconciler.text import format_money, money_text
 
 WIDEST_NAME = 40
-MOST_PLAN_BYTES = 512_000_000
 
 
 def run(context: Context, options: ApplyOptions) -> int:
@@ -56,92 +56,101 @@ def run(context: Context, options: ApplyOptions) -> int:
 def _run(context: Context, options: ApplyOptions, report: Reporting) -> int:
     project = open_project(context)
     environment_name(context, project)
-    _check_approval(context, project, options)
-    saved = _read(context, options.plan_file) if options.plan_file is not None else None
-    with open_store(context, project).hold(context.owner, wait_seconds=options.lock_timeout_seconds) as writer, stoppable() as stop:
-        return _Run(context, options, project, writer, stop, report, saved).run()
-
-
-def _check_approval(context: Context, project: Project, options: ApplyOptions) -> None:
-    """Whoever is not asked must have said how much may be spent."""
-    ceiling = context.settings.max_cost.value if options.max_cost is None else options.max_cost
-    if options.plan_file is not None:
-        selective = options.targets or options.excludes or options.selectors or options.replaces
-        if selective:
-            raise Usage("a saved plan is carried out as it is: -target, -exclude, -selector and -replace belong to `plan`")
-        return
-    if options.auto_approve:
-        if ceiling is None and project.policy.budget.per_apply is None and not options.emulate:
-            raise Usage("-auto-approve needs a ceiling", hint="add -max-cost=USD, or budget.per_apply to reconciler.yaml")
-    elif not (context.can_ask and options.input):
-        raise Usage("nobody is there to approve", hint="use -auto-approve with -max-cost=USD, or apply a saved plan: `reconciler plan -out=plan.json`")
-
-
-def _read(context: Context, name: str) -> SavedPlan:
-    path = context.root / name
-    try:
-        if path.stat().st_size > MOST_PLAN_BYTES:
-            raise Usage(f"{safe(name, limit=80)} has more than {MOST_PLAN_BYTES} bytes")
-        return read_plan(path.read_bytes().decode("utf-8"))
-    except UnicodeDecodeError:
-        raise PlanChanged(f"{safe(name, limit=80)} is not a saved plan: it is not UTF-8; nothing was bought") from None
-    except OSError as error:
-        raise Usage(f"{safe(name, limit=80)}: {error.strerror}", hint="`reconciler plan -out=plan.json` saves a plan") from error
+    check_approval(context, project, options)
+    saved = read_approved(context, options.plan_file) if options.plan_file is not None else None
+    store = open_store(context, project)
+    with store.lock(context.owner, wait_seconds=options.lock_timeout_seconds), stoppable() as stop, contextlib.ExitStack() as stack:
+        run, patience = _Run(context, options, project, stop, report, stack, saved), Patience(stop)
+        while True:
+            with store.writing() as writer:
+                code = run.round(writer)
+            if code is not None:
+                return code
+            patience.pause(run.totals.sent)
 
 
 @dataclass(slots=True)
 class _Run:
-    """One apply under the lock."""
+    """One apply under the lock: one round, and another one whenever a shared journal was written by somebody faster."""
 
     context: Context
     options: ApplyOptions
     project: Project
-    writer: Writer
     stop: Stop
     report: Reporting
+    stack: contextlib.ExitStack
     saved: SavedPlan | None = None
     totals: Totals = field(default_factory=Totals)
     poller: Poller | None = None
     problem: ReconcilerError | None = None
+    has_moved: bool = False
+    writer: Writer = field(init=False)
+    catalog: Catalog = field(init=False)
+    plan: Plan = field(init=False)
+    connected: Connected | None = None
+    teller: Teller | None = None
 
-    def run(self) -> int:
-        catalog, warnings = load_catalog(self.context, self.project)
-        with contextlib.ExitStack() as stack:
-            connected: Connected | None = None
-            if any(a.salvaged for a in self.writer.state().doubts):
-                connected = self._connect(stack)
-                for _ in salvage(self.writer, connected.api, self.context.clock, catalog, actor=connected.origin.actor):
-                    pass
-            state = self.writer.state()
-            show_notes(self.context, state)
-            refuse_other_world(state, world_of(self.context, self.project, emulate=self.options.emulate))
-            plan = self._plan(catalog, state)
-            plan = replace(plan, diagnostics=tuple(in_order([*plan.diagnostics, *warnings])))
-            self.report.plan = plan
-            self._approve(plan, state)
-            connected = connected or self._connect_if_needed(stack, plan, state)
-            names = [len(c.name) for c in plan.changes]
-            width = min(WIDEST_NAME, max(names, default=14))
-            with telling(self.context, as_json=self.options.json, json_into=self.options.json_into, name_width=width) as teller:
-                if self.options.json:
-                    teller.tell_all(announcement(plan, self.context.clock.now()))
-                self._carry_out(plan, catalog, connected, teller)
-                return self._end(plan, teller)
+    def round(self, writer: Writer) -> int | None:
+        """Plan, and carry it out. The exit code; None when it has to be planned again."""
+        self.writer = writer
+        if self.teller is None:
+            self.teller = self._begin()
+        else:
+            self._plan_again(self.teller)
+        if self.problem is None:
+            self._carry_out(self.plan, self.teller)
+        return None if self.has_moved else self._end(self.plan, self.teller)
 
-    def _connect(self, stack: contextlib.ExitStack) -> Connected:
+    def _begin(self) -> Teller:
+        self.catalog, warnings = load_catalog(self.context, self.project)
+        if any(a.salvaged for a in self.writer.state().doubts):
+            self.connected = self._connect()
+            for _ in salvage(self.writer, self.connected.api, self.context.clock, self.catalog, actor=self.connected.origin.actor):
+                pass
+        state = self.writer.state()
+        show_notes(self.context, state)
+        refuse_other_world(state, world_of(self.context, self.project, emulate=self.options.emulate))
+        plan = self._planned(state)
+        self.plan = self.report.plan = replace(plan, diagnostics=tuple(in_order([*plan.diagnostics, *warnings])))
+        self._approve(self.plan, state)
+        self.saved = self.saved or as_approved(self.plan)
+        self._connect_if_needed(state)
+        width = min(WIDEST_NAME, max((len(c.name) for c in self.plan.changes), default=14))
+        told = telling(self.context, as_json=self.options.json, json_into=self.options.json_into, name_width=width)
+        teller = self.stack.enter_context(told)
+        if self.options.json:
+            teller.tell_all(announcement(self.plan, self.context.clock.now()))
+        return teller
+
+    def _plan_again(self, teller: Teller) -> None:
+        """What is left of the approved plan, now that another runner has bought too."""
+        self.has_moved = False
+        state = self.writer.state()
+        try:
+            plan = self._planned(state)
+            refuse(plan)
+        except ReconcilerError as problem:
+            self.problem = problem
+            return
+        self.plan = plan
+        text = f"another runner wrote to the journal first; planned again: {format_money(plan.cost.due)} due"
+        teller.tell(Event("diagnostic", self.context.clock.now(), text, data={"severity": "info", "code": "planned_again", "summary": text}))
+        self._connect_if_needed(state)
+
+    def _connect(self) -> Connected:
         lineage = self.writer.state().lineage
-        return stack.enter_context(connect(self.context, self.project, emulate=self.options.emulate, lineage=lineage))
+        return self.stack.enter_context(connect(self.context, self.project, emulate=self.options.emulate, lineage=lineage))
 
-    def _plan(self, catalog: Catalog, state: State) -> Plan:
+    def _planned(self, state: State) -> Plan:
         options, project, now = self.options, self.project, self.context.clock.now()
         endpoint = planned_endpoint(self.context, project, emulate=options.emulate)
         if self.saved is not None:
             return approved_plan(
                 self.saved,
-                catalog,
+                self.catalog,
                 state,
                 prices=project.prices,
-                policy=project.policy,
+                policy=self.policy,
                 now=now,
                 endpoint=endpoint,
                 max_cost=self.ceiling,
@@ -157,19 +166,25 @@ class _Run:
             allow_retrain=options.allow_retrain,
             allow_forget=options.allow_forget,
         )
-        return make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=now, endpoint=endpoint)
+        return make_plan(self.catalog, state, prices=project.prices, policy=self.policy, request=request, now=now, endpoint=endpoint)
 
     @property
     def ceiling(self) -> Money | None:
-        """The most this apply may spend, as the command line or the environment says (USD)."""
-        return self.context.settings.max_cost.value if self.options.max_cost is None else self.options.max_cost
+        """The most this apply may still spend, as the command line or the environment says (USD)."""
+        most = self.context.settings.max_cost.value if self.options.max_cost is None else self.options.max_cost
+        return None if most is None else max(most - self.totals.spent, ZERO)
+
+    @property
+    def policy(self) -> Policy:
+        """The project's limits for what is left of this apply."""
+        return policy_left(self.project.policy, self.totals.spent)
 
     def _approve(self, plan: Plan, state: State) -> None:
         """Show the plan whole, then refuse it or get it approved."""
         if not self.options.json:
             self.context.out.write(text_of(self.context, plan, state))
             self.context.out.flush()
-        _refuse(plan)
+        refuse(plan)
         approved = plan if self.saved is None else self.saved.plan
         if self.options.plan_digest is not None:
             require_digest("-plan-digest", self.options.plan_digest, approved.plan_digest)
@@ -195,11 +210,13 @@ class _Run:
         if answer != expected:
             raise Declined
 
-    def _connect_if_needed(self, stack: contextlib.ExitStack, plan: Plan, state: State) -> Connected | None:
-        sends = any(c.action.is_paid or c.action is Action.ADOPT or c.resolution is not None for c in plan.changes)
-        return self._connect(stack) if sends or to_poll(state) else None
+    def _connect_if_needed(self, state: State) -> None:
+        sends = any(c.action.is_paid or c.action is Action.ADOPT or c.resolution is not None for c in self.plan.changes)
+        if self.connected is None and (sends or to_poll(state)):
+            self.connected = self._connect()
 
-    def _carry_out(self, plan: Plan, catalog: Catalog, connected: Connected | None, teller: Teller) -> None:
+    def _carry_out(self, plan: Plan, teller: Teller) -> None:
+        connected = self.connected
         try:
             if connected is None:
                 teller.tell_all(free_changes(plan, self.writer, self.context.clock, self.totals))
@@ -208,17 +225,19 @@ class _Run:
             self.poller = poller
             poller.seconds_per_step = connected.seconds_per_step
             poller.learn(self.writer.state())
-            teller.tell_all(self._apply(plan, catalog, connected, poller).run())
+            teller.tell_all(self._apply(plan, connected, poller).run())
             teller.tell_all(self._poll(poller))
+        except HeadMoved:
+            self.has_moved = not self.totals.halted and not self.stop.is_requested
         except ReconcilerError as problem:
             self.problem = problem
 
-    def _apply(self, plan: Plan, catalog: Catalog, connected: Connected, poller: Poller) -> Apply:
+    def _apply(self, plan: Plan, connected: Connected, poller: Poller) -> Apply:
         pauses = pause_file(self.context, self.project)
         return Apply(
             plan,
-            catalog,
-            self.project.policy,
+            self.catalog,
+            self.policy,
             self.writer,
             connected.api,
             self.context.clock,
@@ -229,6 +248,7 @@ class _Run:
             canary=self.options.canary,
             watch=lambda jobs: poller.wait(jobs, seconds=math.inf),
             is_paused=lambda: standing_pause(pauses),
+            is_shared=self.project.journal.startswith(ON_A_BRANCH),
             totals=self.totals,
         )
 
@@ -243,7 +263,9 @@ class _Run:
 
     def _end(self, plan: Plan, teller: Teller) -> int:
         state = self.writer.state() if self.problem is None else None
-        self.report.result = self._summary(plan, state)
+        stopped = self.totals.halted or ("" if self.problem is None else self.problem.message)
+        settled = [] if self.poller is None else self.poller.settled
+        self.report.result = apply_summary(plan, self.totals, settled, state, stopped=stopped)
         teller.tell(Event("change_summary", self.context.clock.now(), "apply ended", data=self.report.result))
         if self.problem is not None:
             raise self.problem
@@ -252,36 +274,8 @@ class _Run:
             self.totals.problems.append(teller.trouble)
         return self._code(state)
 
-    def _summary(self, plan: Plan, state: State | None) -> dict[str, object]:
-        totals, settled = self.totals, self.poller.settled if self.poller is not None else []
-        doubts = [] if state is None else state.doubts
-        pending = [] if state is None else [j for j in state.jobs.values() if j.phase.is_pending]
-        held = sum(c.action is Action.HELD for c in plan.changes)
-        return {
-            "command": "apply",
-            "bought": len(totals.bought),
-            "bought_amount": money_text(sum((b.spent for b in totals.bought), ZERO)),
-            "in_doubt": len(doubts) if state is not None else len(totals.in_doubt),
-            "in_doubt_amount": money_text(sum((a.price for a in doubts), ZERO)),
-            "in_doubt_names": sorted({a.name for a in doubts}),
-            "adopted": totals.counts.get(Action.ADOPT, 0),
-            "reused": totals.counts.get(Action.REUSE, 0),
-            "moved": totals.counts.get(Action.MOVE, 0),
-            "updated": totals.counts.get(Action.UPDATE, 0),
-            "forgotten": totals.counts.get(Action.FORGET, 0),
-            "held": held,
-            "rejected": len(totals.rejected),
-            "training": len(pending),
-            "not_bought": len(totals.not_bought),
-            "not_bought_amount": money_text(sum((c.cost for c in totals.not_bought), ZERO)),
-            "not_bought_names": [c.name for c in totals.not_bought],
-            "stopped": totals.halted or ("" if self.problem is None else self.problem.message),
-            "problems": list(totals.problems),
-            **_ended(settled),
-        }
-
     def _code(self, state: State) -> int:
-        if state.doubts:
+        if in_doubt(state):
             return Doubtful.exit_code
         if self.stop.is_requested:
             return 128 + self.stop.signal_number
@@ -290,51 +284,11 @@ class _Run:
             self.report.reason = ApiProblem.failure_reason
             return ReconcilerError.exit_code
         if self.totals.halted:
-            self.report.reason = _halted_by(self.totals)
+            self.report.reason = halted_by(self.totals)
             return Refused.exit_code
         if self.options.wait_seconds is None or self.poller is None:
             return 0
         return waited_code(state, self.poller.settled)
-
-
-def announcement(plan: Plan, now: str) -> Iterator[Event]:
-    """The plan as events, before anything of it is done."""
-    yield Event("version", now, f"reconciler {__version__}", data={"reconciler": __version__, "format_version": FORMAT_VERSION})
-    for change in plan.changes:
-        data = {"action": change.action.value, "cost": money_text(change.cost), "reason": str(change.reason), "spec_digest": change.spec_digest}
-        yield Event("planned_change", now, f"{change.action.word}: {change.reason}", change.name, data=data)
-    counts = {action.value: count for action, count in plan.counts.items()}
-    cost = {"due": money_text(plan.cost.due), "worst": money_text(plan.cost.worst)}
-    digests = {"spend_digest": plan.spend_digest, "plan_digest": plan.plan_digest}
-    yield Event("change_summary", now, f"{format_money(plan.cost.due)} due", data={"command": "plan", **counts, **cost, **digests})
-
-
-def waited_code(state: State, settled: Sequence[Job]) -> int:
-    """What `-wait` ends with: 8 when a job failed, 9 when jobs are still training, else 0."""
-    if any(job.phase is not Phase.SUCCEEDED for job in settled):
-        return JobFailed.exit_code
-    if any(job.phase.is_pending for job in state.jobs.values()):
-        return WaitOver.exit_code
-    return 0
-
-
-def _halted_by(totals: Totals) -> str:
-    """The failure reason of an apply that ended before all was bought."""
-    error = BudgetRefused if totals.refused_by_budget else Paused if totals.halted.startswith("pause:") else Refused
-    return error.failure_reason
-
-
-def _ended(settled: Sequence[Job]) -> dict[str, object]:
-    counts: dict[str, object] = {str(phase): sum(j.phase is phase for j in settled) for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.LOST)}
-    return {**counts, "failed_names": sorted({j.name for j in settled if j.phase is not Phase.SUCCEEDED})}
-
-
-def _refuse(plan: Plan) -> None:
-    if plan.applyable:
-        return
-    error = next(e for e in (Paused, BudgetRefused, Refused) if e.failure_reason == refusal_reason(plan))
-    lines = [f"{r.message} (lift it: {r.lift})" for r in plan.refusals]
-    raise error("refused; nothing was bought\n" + "\n".join(lines))
 
 
 def _does_something(plan: Plan) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands.clock import SystemClock
 from reconciler.commands.streams import Output
-from reconciler.errors import Invalid, StateProblem, Usage
+from reconciler.errors import Invalid, Usage
 from reconciler.model import DEFAULT_ENVIRONMENT
 from reconciler.ports import Clock, Owner
 from reconciler.project import PROJECT_FILE
@@ -24,6 +24,7 @@ from reconciler.trainer import BUILT_IN, Trainer
 
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
+    from reconciler.journal.file import FileJournal
     from reconciler.model import Catalog
     from reconciler.project import Project
     from reconciler.store.sqlite import SqliteStore
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 JOURNAL_FILE = "purchases.jsonl"
 EMULATOR_FILE = "emulator.db"
 EMULATED = "emulated"
+ON_A_BRANCH = "git:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +111,23 @@ def journal_file(context: Context, project: Project) -> Path:
 
 
 def open_store(context: Context, project: Project) -> SqliteStore:
-    """The store over the journal; nothing is read or written yet. Raises StateProblem for a journal that is not in a file."""
-    if project.journal != "file":
-        raise StateProblem(f"`state.journal: {safe(project.journal, limit=80)}` is for a later version; nothing was read or sent", hint="use `journal: file`")
-    from reconciler.journal.file import FileJournal
+    """The store over the journal; nothing is read or written yet. Raises Invalid for a branch that cannot be one."""
     from reconciler.store.sqlite import SqliteStore
 
-    return SqliteStore(state_file(context, project), FileJournal(journal_file(context, project)), lineage=project.lineage, now=context.clock.now)
+    return SqliteStore(state_file(context, project), open_journal(context, project), lineage=project.lineage, now=context.clock.now)
+
+
+def open_journal(context: Context, project: Project) -> FileJournal:
+    """The journal: the file beside the state, which is a copy where `state.journal` names a branch. Nothing is read yet."""
+    path = journal_file(context, project)
+    if not project.journal.startswith(ON_A_BRANCH):
+        from reconciler.journal.file import FileJournal
+
+        return FileJournal(path)
+    from reconciler.journal.git import GitJournal
+    from reconciler.journal.plumbing import Git
+
+    return GitJournal(path, Git(context.root, context.environment), project.journal.removeprefix(ON_A_BRANCH), lineage=project.lineage)
 
 
 def open_project(context: Context) -> Project:

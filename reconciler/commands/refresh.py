@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.commands.apply import waited_code
 from reconciler.commands.context import Context, environment_name, open_project, open_store
+from reconciler.commands.ending import waited_code
 from reconciler.commands.options import PlanOptions, RefreshOptions
 from reconciler.commands.plan import planned
 from reconciler.commands.problems import show_notes
@@ -11,7 +11,7 @@ from reconciler.commands.reports import CHANGES, Reporting, reported
 from reconciler.commands.spending import connect, stoppable, world_of
 from reconciler.commands.status import status_json
 from reconciler.commands.telling import telling
-from reconciler.engine.doubt import salvage
+from reconciler.engine.doubt import in_doubt, salvage
 from reconciler.engine.origin import refuse_other_world
 from reconciler.engine.pace import pace_of
 from reconciler.engine.refresh import Poller, to_poll
@@ -77,7 +77,7 @@ def _nothing(context: Context, options: RefreshOptions, state: State, report: Re
     report.result = _summary(state, [])
     with telling(context, as_json=options.json) as teller:
         teller.tell(Event("change_summary", context.clock.now(), "nothing to poll", data=report.result))
-    return Doubtful.exit_code if state.doubts else 0
+    return Doubtful.exit_code if in_doubt(state) else 0
 
 
 def _poll(context: Context, options: RefreshOptions, project: Project, writer: Writer, stop: Stop, jobs: list[Job], report: Reporting) -> int:
@@ -111,15 +111,15 @@ def _summary(state: State, settled: list[Job]) -> dict[str, object]:
         "command": "refresh",
         **{str(phase): sum(j.phase is phase for j in settled) for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.LOST)},
         "failed_names": sorted({j.name for j in settled if j.phase is not Phase.SUCCEEDED}),
-        "in_doubt": len(state.doubts),
-        "in_doubt_amount": money_text(sum((a.price for a in state.doubts), ZERO)),
-        "in_doubt_names": sorted({a.name for a in state.doubts}),
+        "in_doubt": len(in_doubt(state)),
+        "in_doubt_amount": money_text(sum((a.price for a in in_doubt(state)), ZERO)),
+        "in_doubt_names": sorted({a.name for a in in_doubt(state)}),
         "training": sum(j.phase.is_pending for j in state.jobs.values()),
     }
 
 
 def _code(state: State, poller: Poller, stop: Stop, options: RefreshOptions) -> int:
-    if state.doubts:
+    if in_doubt(state):
         return Doubtful.exit_code
     if stop.is_requested:
         return 128 + stop.signal_number

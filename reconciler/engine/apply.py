@@ -52,6 +52,11 @@ class Totals:
         """What was bought, or may have been (USD)."""
         return sum((b.spent for b in (*self.bought, *self.in_doubt)), ZERO)
 
+    @property
+    def sent(self) -> int:
+        """How many purchases were tried."""
+        return len(self.bought) + len(self.in_doubt) + len(self.rejected)
+
     def count(self, action: Action) -> None:
         """One more of that action was carried out."""
         self.counts[action] = self.counts.get(action, 0) + 1

@@ -20,6 +20,11 @@ from reconciler.text import money_text
 from reconciler.verdict import Observation
 
 
+def in_doubt(state: State) -> list[Attempt]:
+    """The attempts that need somebody, oldest first: all doubts but what is being sent right now."""
+    return [a for a in state.doubts if a.status is Sent.IN_DOUBT]
+
+
 def find_doubt(state: State, environment: str, name: str) -> Attempt:
     """The attempt in doubt of a name, or the attempt of that id. Raises Invalid when nothing is in doubt there."""
     doubts = [a for a in state.doubts if a.id == name or (a.name == name and a.environment == environment)]
