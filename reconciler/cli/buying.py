@@ -27,6 +27,7 @@ from reconciler.cli.shared import (
 @declare("plan", epilog="Reads files only: no network, no lock, no key, and no write but of -out and -report.")
 @together(
     value_flag("out", "FILE", "Save the plan; `reconciler apply FILE` carries out exactly that.", group=OUTPUT),
+    value_flag("explain", "NAME", "Why for this model, since which line and commit, and how to pay nothing.", group=OUTPUT),
     json_flag,
     report_flag,
     detailed_flag,
@@ -35,12 +36,19 @@ from reconciler.cli.shared import (
     variables,
     api,
 )
-def plan(context: Any, *, target: Any, exclude: Any, selector: Any, replace: Any, report: Any, **values: Any) -> int:
+def plan(context: Any, *, target: Any, exclude: Any, selector: Any, replace: Any, report: Any, explain: Any, **values: Any) -> int:
     """Show what would happen and what it costs."""
     from reconciler.commands import plan as command
     from reconciler.commands.options import PlanOptions
 
     options = PlanOptions(targets=target, excludes=exclude, selectors=selector, replaces=replace, reports=report, **values)
+    if explain is not None:
+        from reconciler.commands import explain as explaining
+        from reconciler.errors import Usage
+
+        if options.out is not None or options.reports or options.detailed_exitcode:
+            raise Usage("-explain explains; -out, -report and -detailed-exitcode belong to a plan without it")
+        return explaining.run(context, options, name=explain)
     return command.run(context, options)
 
 

@@ -29,16 +29,23 @@ def status(context: Any, *, names: tuple[str, ...], json: bool, watch: bool, **v
 
 @declare("show")
 @click.argument("plan_file", required=False, metavar="[PLANFILE]")
-@together(value_flag("resolved", "NAME", "One model with the place of every value."), json_flag, variables)
-def show(context: Any, *, plan_file: str | None, resolved: str | None, json: bool) -> int:
+@together(
+    value_flag("resolved", "NAME", "One model with the place of every value."),
+    value_flag("matrix", "NAME", "The combinations of one sweep side by side."),
+    json_flag,
+    variables,
+)
+def show(context: Any, *, plan_file: str | None, resolved: str | None, matrix: str | None, json: bool) -> int:
     """What the state holds, or a saved plan."""
     from reconciler.commands import show as command
     from reconciler.errors import Usage
 
-    if plan_file is not None and resolved is not None:
-        raise Usage("show takes a plan file or -resolved=NAME, not both")
+    if sum(each is not None for each in (plan_file, resolved, matrix)) > 1:
+        raise Usage("show takes a plan file, -resolved=NAME or -matrix=NAME, one of them")
     if plan_file is not None:
         return command.run_plan(context, plan_file=plan_file, json=json)
+    if matrix is not None:
+        return command.run_matrix(context, name=matrix, json=json)
     return command.run_model(context, name=resolved, json=json) if resolved is not None else command.run_state(context, json=json)
 
 

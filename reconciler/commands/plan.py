@@ -15,6 +15,7 @@ from reconciler.commands.style import style
 from reconciler.diagnostics import in_order
 from reconciler.errors import Refused
 from reconciler.job import Pause
+from reconciler.model import Catalog
 from reconciler.plan.action import Action, Reason
 from reconciler.plan.change import Plan
 from reconciler.plan.make import Request, make_plan
@@ -52,6 +53,12 @@ def _run(context: Context, options: PlanOptions, report: Reporting) -> int:
 
 def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     """The plan of this project as it is, and the state it was made from. Raises Invalid, StateProblem, Usage."""
+    plan, state, _ = prepared(context, options)
+    return plan, state
+
+
+def prepared(context: Context, options: PlanOptions) -> tuple[Plan, State, Catalog]:
+    """As `planned`, with the catalog that it was made from."""
     project = open_project(context)
     catalog, warnings = load_catalog(context, project)
     state = paused_as_marked(context, project, open_store(context, project).view())
@@ -61,7 +68,7 @@ def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     found = [*plan.diagnostics, *warnings]
     if options.compact_warnings:
         found = [replace(d, source_line=None) for d in found]
-    return replace(plan, diagnostics=tuple(in_order(found))), state
+    return replace(plan, diagnostics=tuple(in_order(found))), state, catalog
 
 
 def _warn_of_other_world(context: Context, plan: Plan, state: State) -> None:
