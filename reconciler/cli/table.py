@@ -37,6 +37,8 @@ COMMANDS: dict[str, Entry] = {
     "resume": Entry(SETTLE, "Let purchases go on", "settling"),
     "lock": Entry(SETTLE, "Who works on the state right now", "settling"),
     "state": Entry(SETTLE, "Inspect and repair the state; merge, verify, rebuild, back up", "memory"),
+    "comment": Entry(TOOLS, "The plan as one comment on a pull or merge request", "forge"),
+    "journal": Entry(SETTLE, "The journal on a git branch: status, pull, push", "journal"),
     "emulator": Entry(TOOLS, "Serve the trainer API on loopback: no key, no cost", "tools"),
     "schema": Entry(TOOLS, "JSON Schema of manifests, project file, plans, events", "tools"),
     "doctor": Entry(TOOLS, "Look for what is wrong with this machine or project", "tools"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -90,7 +90,7 @@ class GitJournal(FileJournal):
         lines = encode_all(drafts, head.hashes)
         attempts = [str(draft.data["attempt"]) for draft in drafts if draft.kind is Kind.INTENT]
         self._aside.begin(attempts)
-        self._land(copy + b"".join(line.raw + b"\n" for line in lines), lines[-1].fact.hash, _subject(drafts))
+        self.land({FILE: copy + b"".join(line.raw + b"\n" for line in lines)}, self._tip, lines[-1].fact.hash, _subject(drafts))
         try:
             return super().append(drafts, head)
         except StateProblem as problem:
@@ -167,10 +167,12 @@ class GitJournal(FileJournal):
         else:
             replace_copy(self.path, content)
 
-    def _land(self, content: bytes, last: str, subject: str) -> None:
-        """Push until it is known whether the content has landed on top of what was fetched. Raises HeadMoved when others were faster."""
-        parent = self._tip
-        commit = self.git.commit({FILE: content}, parent, subject)
+    def land(self, files: Mapping[str, bytes], parent: str | None, last: str, subject: str) -> None:
+        """Push until it is known whether these files have landed on top of `parent`; `last` is the hash of the journal's last line.
+
+        Raises HeadMoved when others were faster, StateProblem when it cannot be known.
+        """
+        commit = self.git.commit(files, parent, subject)
         trouble = ""
         for pause in (0.0, *_AGAIN_SECONDS):
             time.sleep(pause)
@@ -196,6 +198,16 @@ class GitJournal(FileJournal):
             return
         self._seen = tip
         raise HeadMoved("another runner appended to the journal first")
+
+    def last_seen(self) -> bytes:
+        """The journal at the remote as it was seen here last, by us or by a `git fetch`. Asks nobody; empty when it never was."""
+        tips = (self.git.commit_of(ref) for ref in (f"refs/remotes/{REMOTE}/{self.branch}", self._ref))
+        return max((self.content_of(tip) for tip in tips if tip is not None), key=len, default=b"")
+
+    def waiting(self) -> list[Draft]:
+        """As `kept`, for readers: what was paid for and is not in the journal that is known here."""
+        content = self._content() if self.path.exists() else b""
+        return [draft for draft in self._aside.kept() if line_start(draft) not in content]
 
     def _content(self) -> bytes:
         """The copy, and before the first `fetch` whatever git has already brought."""
