@@ -30,7 +30,7 @@ FLOORS = (
     ("state", "event"),
     ("ports",),
     ("plan",),
-    ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator"),
+    ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator", "forge"),
     ("engine", "reports", "catalog"),
     ("commands",),
     ("cli",),
@@ -47,7 +47,7 @@ DOORS = {
     "pydantic": ("manifest",),
     "pydantic_core": ("manifest",),
     "sqlite_utils": ("store",),
-    "httpx": ("pixazo", "artifacts", "dataset"),
+    "httpx": ("pixazo", "artifacts", "dataset", "forge"),
     "httpcore": ("pixazo",),
     "rich": ("reports.live",),
     "PIL": ("dataset",),
@@ -77,7 +77,18 @@ MOST_FUNCTION_LINES = 60
 LONG_FUNCTION = 25
 MOST_LONG_FUNCTIONS_PERCENT = 10
 
-NEVER_IN_PLAN = ("httpx", "httpcore", "rich", "sqlite_utils", "PIL", "asyncio", "reconciler.emulator.", "reconciler.pixazo.", "reconciler.engine.")
+NEVER_IN_PLAN = (
+    "httpx",
+    "httpcore",
+    "rich",
+    "sqlite_utils",
+    "PIL",
+    "asyncio",
+    "reconciler.emulator.",
+    "reconciler.pixazo.",
+    "reconciler.engine.",
+    "reconciler.forge.",
+)
 
 
 class Import(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.command import declare
-from reconciler.cli.flag import OUTPUT, OneOf, value_flag
+from reconciler.cli.flag import OUTPUT, OneOf, Whole, switch, value_flag
 from reconciler.cli.shared import environment_flag, json_flag, together, variables
 
 FORMATS = ("text", "json", "csv", "markdown")
@@ -39,3 +39,18 @@ def history(context: Any, *, name: str | None, format: str | None, json: bool) -
     from reconciler.commands import ledger as command
 
     return command.run_history(context, name=name, form=_format(format, json=json))
+
+
+@declare("comment", epilog="The token comes from GITHUB_TOKEN, GITLAB_TOKEN or CI_JOB_TOKEN. A token that may only read is told, and is no error.")
+@together(
+    value_flag("file", "FILE", "What `reconciler plan -report markdown=FILE` wrote; default comment.md."),
+    value_flag("provider", "FORGE", "github or gitlab; default: that of the CI runner.", convert=OneOf("github", "gitlab")),
+    value_flag("number", "N", "The pull or merge request; default: that of the CI run.", convert=Whole(1, 999_999_999)),
+    value_flag("author", "LOGIN", "Whose comment is brought up to date; default: the token's."),
+    switch("label", "Also keep one label with what is due: lora +$24."),
+)
+def comment(context: Any, *, file: str | None, **values: Any) -> int:
+    """Post the plan as one comment on a pull request, or bring it up to date."""
+    from reconciler.commands import comment as command
+
+    return command.run(context, command.CommentOptions(file=file or "comment.md", **values))

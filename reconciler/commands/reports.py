@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.commands.context import Context
+from reconciler.commands.context import Context, environment_name, open_project
 from reconciler.commands.outfile import append_file, write_file
 from reconciler.errors import Interrupted, Invalid, ReconcilerError, Usage
 from reconciler.plan.change import Plan
@@ -63,6 +63,16 @@ class Reporting:
         for form, path in sorted(expanded(self.reports, self.context.environment), key=lambda report: report[0] in VALUES):
             good &= self._write_one(form, path, run if good else replace(run, exit_code=or_failed(code)))
         return good
+
+    def _key(self) -> str:
+        """By what a comment is found again where there is no plan that says so."""
+        if self.plan is not None:
+            return ""
+        try:
+            project = open_project(self.context)
+            return f"{(project.lineage or '')[:8]}/{environment_name(self.context, project)}"
+        except ReconcilerError:
+            return ""
 
     def _write_one(self, form: str, path: str, run: Run) -> bool:
         from reconciler.reports.formats import APPENDED

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from reconciler.diagnostics import Diagnostic
-from reconciler.plan.action import ORDER, Action
+from reconciler.plan.action import ORDER, Action, Reason
 from reconciler.plan.change import BudgetLine, Change, Plan
 from reconciler.reports.markdown_text import markdown_code, markdown_place, markdown_text, row
 from reconciler.reports.places import row_place
@@ -28,6 +28,8 @@ COMMENT_BYTES = 60_000
 SUMMARY_BYTES = 1_000_000
 """GitHub drops a larger summary whole."""
 MOST_NOTICES = 10
+NO_CHANGES = "no changes"
+"""How the title of a plan ends that leaves everything as it is: no comment is begun for it."""
 SINCE = "<!--since-->"
 """`reconciler comment` puts the difference to the last comment here."""
 
@@ -35,6 +37,7 @@ _FULL_HEAD = "| | model | action | cost | why | where |\n|---|---|---|--:|---|--
 _SLIM_HEAD = "| | model | action | cost |\n|---|---|---|--:|\n"
 _MORE_BYTES = 200
 _ADDRESS = re.compile(r"https://[A-Za-z0-9/:._~%-]{1,500}")
+_RESTING = (Action.UNCHANGED, Action.WAIT)
 _WORSE = (Action.IN_DOUBT, Action.HELD)
 _GOOD = (0, 2)
 """Exit codes of a plan that is as it should be: 2 says that there are changes."""
@@ -54,7 +57,7 @@ def marker(plan: Plan | None, run: Run) -> str:
     """The hidden first line: key, digests, due amount, commit, time. Its JSON never holds `--` or `>`."""
     facts = {
         "v": 1,
-        "key": f"{plan.lineage[:8]}/{plan.environment}" if plan is not None else "",
+        "key": f"{plan.lineage[:8]}/{plan.environment}" if plan is not None else run.key,
         "plan": plan.plan_digest if plan is not None else "",
         "spend": plan.spend_digest if plan is not None else "",
         "due": money_text(plan.cost.due) if plan is not None else "",
@@ -87,8 +90,8 @@ def _title(plan: Plan | None, run: Run) -> str:
         return f"### ⛔ {name}: **refused**, nothing is bought\n\n"
     if run.exit_code not in _GOOD:
         return f"### ⛔ {name}: **stopped** ({markdown_text(run.reason(plan).replace('_', ' ') or 'error')}), nothing was bought\n\n"
-    if not plan.changes:
-        return f"### ✅ {name}: no changes\n\n"
+    if all(c.action in _RESTING or c.reason is Reason.SUSPENDED for c in plan.changes):
+        return f"### ✅ {name}: {NO_CHANGES}\n\n"
     worrying = any(plan.counts[action] for action in _WORSE) or any(d.severity == "warning" for d in run.problems(plan))
     return f"### {'⚠️ ' if worrying else ''}{name}: **+{format_money(plan.cost.due)}** to apply\n\n"
 

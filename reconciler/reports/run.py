@@ -25,6 +25,8 @@ class Run:
     diagnostics: tuple[Diagnostic, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
+    key: str = ""
+    """Lineage and environment, where they are known although there is no plan: by them a comment is found again."""
 
     def problems(self, plan: Plan | None) -> list[Diagnostic]:
         """All diagnostics of this run, each once, by place."""
