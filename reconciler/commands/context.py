@@ -145,7 +145,14 @@ def load_catalog(context: Context, project: Project) -> tuple[Catalog, list[Diag
     from reconciler.manifest.load import load_catalog as load
 
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
-    catalog, diagnostics = load(context.root, project, environment=environment_name(context, project), variables=variables, folder_digest=folder_digest())
+    catalog, diagnostics = load(
+        context.root,
+        project,
+        environment=environment_name(context, project),
+        variables=variables,
+        folder_digest=folder_digest(),
+        today=context.clock.now()[:10],
+    )
     if catalog is None:
         raise Invalid(diagnostics)
     return catalog, diagnostics

@@ -86,10 +86,11 @@ def paused_as_marked(context: Context, project: Project, state: State) -> State:
 
 def text_of(context: Context, plan: Plan, state: State) -> str:
     """The plan for people."""
+    from reconciler.reports.sweep import sweeps_text
     from reconciler.reports.terminal import plan_text
 
     polls = [job.polled_at for job in state.jobs.values() if job.polled_at is not None]
-    return plan_text(plan, style(context), last_refresh=max(polls, default=None), now=context.clock.now())
+    return sweeps_text(plan, style(context)) + plan_text(plan, style(context), last_refresh=max(polls, default=None), now=context.clock.now())
 
 
 def save(path: Path, plan: Plan) -> None:

@@ -47,7 +47,8 @@ def load_everywhere(context: Context) -> list[Loaded]:
     else:
         environments = sorted(project.environments) or [DEFAULT_ENVIRONMENT]
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
-    return [load(context.root, environment=name, variables=variables, folder_digest=folder_digest()) for name in environments]
+    today = context.clock.now()[:10]
+    return [load(context.root, environment=name, variables=variables, folder_digest=folder_digest(), today=today) for name in environments]
 
 
 def _text(context: Context, found: list[Diagnostic], loaded: list[Loaded], files: int, *, valid: bool) -> str:

@@ -58,12 +58,14 @@ class CatalogReader:
         variables: Mapping[str, tuple[str, str]],
         folder_digest: Callable[[Path], str] | None,
         problems: Problems,
+        today: str = "",
     ) -> None:
         self._root = root
         self._project = project
         self._environment = environment
         self._given = variables
         self._folder_digest = folder_digest
+        self._today = today
         self._problems = problems
         self._parameters = parameter_names(dict(project.trainers))
         self._folders: dict[str, Map | None] = {}
@@ -145,7 +147,12 @@ class CatalogReader:
 
     def _build(self, trees: Iterable[Map | None], variables: Variables, fields: Fields) -> tuple[dict[str, Model], dict[str, Place], Acts]:
         reader = ModelReader(
-            self._project, self._environment, variables=variables, fields=fields, datasets=DatasetReader(self._root, fields, self._folder_digest)
+            self._project,
+            self._environment,
+            variables=variables,
+            fields=fields,
+            datasets=DatasetReader(self._root, fields, self._folder_digest),
+            today=self._today,
         )
         base = self._node_of(self._project.defaults) if self._project.defaults else None
         models: dict[str, Model] = {}

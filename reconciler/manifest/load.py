@@ -41,13 +41,15 @@ def load_catalog(
     environment: str,
     variables: Mapping[str, tuple[str, str]] = NO_VARIABLES,
     folder_digest: Callable[[Path], str] | None = None,
+    today: str = "",
 ) -> tuple[Catalog | None, list[Diagnostic]]:
     """Everything that the manifests want in `environment`. None with errors.
 
     `variables`: name → (value as text, where it came from, such as `-var` or `RECONCILER_VAR_bucket`).
-    `folder_digest` gives the content digest of a local dataset (a folder or a zip).
+    `folder_digest` gives the content digest of a local dataset (a folder or a zip). `today` (ISO date) is the day whose
+    list prices are told of sweeps that are too large; without it none is.
     """
-    catalog, diagnostics, _ = _catalog(root, project, environment, variables, folder_digest)
+    catalog, diagnostics, _ = _catalog(root, project, environment, variables, folder_digest, today)
     return catalog, diagnostics
 
 
@@ -57,20 +59,21 @@ def load(
     environment: str,
     variables: Mapping[str, tuple[str, str]] = NO_VARIABLES,
     folder_digest: Callable[[Path], str] | None = None,
+    today: str = "",
 ) -> Loaded:
     """The project file, then the manifests. Without a readable project file no manifest is read."""
     project, diagnostics = load_project(root)
     if project is None:
         return Loaded(None, None, tuple(diagnostics), 0)
-    catalog, found, files = _catalog(root, project, environment, variables, folder_digest)
+    catalog, found, files = _catalog(root, project, environment, variables, folder_digest, today)
     return Loaded(project, catalog, tuple(in_order([*diagnostics, *found])), files)
 
 
 def _catalog(
-    root: Path, project: Project, environment: str, variables: Mapping[str, tuple[str, str]], folder_digest: Callable[[Path], str] | None
+    root: Path, project: Project, environment: str, variables: Mapping[str, tuple[str, str]], folder_digest: Callable[[Path], str] | None, today: str
 ) -> tuple[Catalog | None, list[Diagnostic], int]:
     problems = Problems()
-    reader = CatalogReader(root, project, environment=environment, variables=variables, folder_digest=folder_digest, problems=problems)
+    reader = CatalogReader(root, project, environment=environment, variables=variables, folder_digest=folder_digest, problems=problems, today=today)
     with _no_collector():
         catalog = reader.read()
     diagnostics = in_order(problems.found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from reconciler.canonical import canonical_number
@@ -16,6 +16,8 @@ from reconciler.manifest.fields import Fields, perhaps
 from reconciler.manifest.parameters import read_parameter
 from reconciler.manifest.source import shown
 from reconciler.manifest.tree import Map, Node
+from reconciler.money import Money
+from reconciler.text import format_money
 from reconciler.trainer import Scalar, Trainer
 
 DEFAULT_MAX_COMBINATIONS = 1000
@@ -23,6 +25,8 @@ MAX_COMBINATIONS = 100_000
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
 Values = tuple[Scalar, ...]
+PriceOf = Callable[[Mapping[str, Scalar]], Money | None]
+"""What one run with these parameters costs (USD), or None where that is not known."""
 
 
 class Cell(NamedTuple):
@@ -45,8 +49,8 @@ class _Axis(NamedTuple):
     values: dict[Scalar, Node]
 
 
-def read_matrix(name: str, model: Map, trainer: Trainer, fields: Fields) -> Sweep | None:
-    """The sweep of a model that has `matrix:`, or None after its problems."""
+def read_matrix(name: str, model: Map, trainer: Trainer, fields: Fields, *, price_of: PriceOf = lambda _: None) -> Sweep | None:
+    """The sweep of a model that has `matrix:`, or None after its problems. A matrix above its limit is told with its price."""
     node = model.get("matrix")
     assert node is not None, "the caller looked"
     before = fields.problems.errors
@@ -65,7 +69,7 @@ def read_matrix(name: str, model: Map, trainer: Trainer, fields: Fields) -> Swee
         fields.fault(
             "E221",
             node,
-            f"the matrix has {product} = {count:,} combinations; the limit is {limit:,}",
+            f"the matrix has {product} = {count:,} combinations{_price(axes, count, price_of)}; the limit is {limit:,}",
             "Raise `max_combinations` beside `matrix` if all of them are meant.",
         )
         return None
@@ -75,6 +79,16 @@ def read_matrix(name: str, model: Map, trainer: Trainer, fields: Fields) -> Swee
         fields.fault("E223", block.get("exclude") or node, "`exclude` leaves no combination")
     winner = _winner(found, axes, cells, fields) if (found := model.get("winner")) is not None else None
     return None if fields.problems.errors > before else Sweep(tuple(cells.values()), winner)
+
+
+def _price(axes: list[_Axis], count: int, price_of: PriceOf) -> str:
+    """What all combinations would cost, without making one: a price depends on no parameter but the steps."""
+    steps = next((axis for axis in axes if axis.name == "steps"), None)
+    each = [price_of({} if steps is None else {"steps": value}) for value in ([0] if steps is None else steps.values)]
+    known = [price for price in each if price is not None]
+    if len(known) < len(each):
+        return ""
+    return f", {format_money(sum(known, Money(0)) * (count // len(each)))}"
 
 
 def _axes(block: Map, trainer: Trainer, fields: Fields) -> list[_Axis]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from reconciler.manifest.dataset import DatasetReader
 from reconciler.manifest.fields import Fields, NoValue, perhaps
@@ -14,6 +15,7 @@ from reconciler.manifest.source import shown
 from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.manifest.variables import Variables
 from reconciler.model import Dataset, Lifecycle, Model, make_spec
+from reconciler.money import Money
 from reconciler.project import Project
 from reconciler.trainer import Trainer
 
@@ -25,8 +27,9 @@ _DATASET_PATHS = ("dataset.url", "dataset.sha256", "dataset.id", "dataset.images
 class ModelReader:
     """Reads model blocks of one environment."""
 
-    def __init__(self, project: Project, environment: str, *, variables: Variables, fields: Fields, datasets: DatasetReader) -> None:
+    def __init__(self, project: Project, environment: str, *, variables: Variables, fields: Fields, datasets: DatasetReader, today: str = "") -> None:
         self._project = project
+        self._today = today
         self._environment = environment
         self._known_environments = sorted(project.environments) or [environment]
         self._variables = variables
@@ -96,11 +99,19 @@ class ModelReader:
                 if word in entries:
                     self._fields.fault("E220", entries[word][0], f"`{word}` without `matrix`")
             return [Cell(name, {}, name)]
-        sweep = read_matrix(name, merged, trainer, self._fields)
+        sweep = read_matrix(name, merged, trainer, self._fields, price_of=lambda given: self._price(trainer, merged, given))
         if sweep is None:
             return []
         winner = [] if sweep.winner is None else [sweep.winner._replace(name=name)]
         return [*winner, *sweep.cells]
+
+    def _price(self, trainer: Trainer, merged: Map, given: Mapping[str, object]) -> Money | None:
+        """Today's price of one run; None without a day or a price."""
+        steps = trainer.parameter("steps")
+        written = node.value if type(node := merged.get("steps")) is Scalar else None
+        values: dict[str, object] = {"steps": written if type(written) is int else steps.default if steps is not None else None, **given}
+        quote = self._project.prices.quote(trainer.id, values, day=self._today)
+        return None if quote is None else quote.amount
 
     def _trainer(self, merged: Map) -> Trainer | None:
         node = merged.get("trainer")

@@ -1,4 +1,4 @@
-"""`show -matrix`: the combinations of one sweep side by side: what differs, how far each is, what came of it."""
+"""Sweeps as a whole: the combinations side by side (`show -matrix`), and what a plan buys of each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from reconciler.canonical import canonical_number
 from reconciler.model import Model
+from reconciler.money import ZERO
+from reconciler.plan.change import Change, Plan
 from reconciler.reports.document import FORMAT_VERSION, plain
 from reconciler.reports.jobs import artifact_document
 from reconciler.reports.layout import Cell as Text
@@ -88,6 +90,20 @@ def sweep_text(sweep: Sweep, style: Style) -> str:
     done = sum(row.phase == "succeeded" for _, row in sweep.cells)
     title = f"{style.foreign(sweep.name)}: {plural(len(sweep.cells), 'combination')}, {done} succeeded"
     return join_lines([style.paint(title, "strong"), "", *body])
+
+
+def sweeps_text(plan: Plan, style: Style) -> str:
+    """What each sweep costs as a whole, above the plan that holds its combinations one by one; nothing where no sweep is bought."""
+    bought: dict[str, list[Change]] = {}
+    for change in plan.changes:
+        name, sign, _ = change.name.partition("@")
+        if sign and change.action.is_paid:
+            bought.setdefault(name, []).append(change)
+    lines = []
+    for name, changes in sorted(bought.items()):
+        cost = format_money(sum((c.cost for c in changes), ZERO))
+        lines.append(f"Sweep {style.foreign(name)}: {plural(len(changes), 'combination')} to buy, {cost}")
+    return join_lines([*lines, ""]) if lines else ""
 
 
 def _shown(value: object, style: Style) -> str:
