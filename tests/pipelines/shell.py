@@ -6,10 +6,11 @@ import contextlib
 import io
 import json
 import os
+import textwrap
 from pathlib import Path
 
 from reconciler.cli.run import run
-from tests.life.folder import Result
+from tests.life.folder import Folder, Result
 
 
 def run_here(folder: Path, *words: str, **environment: str) -> Result:
@@ -30,3 +31,21 @@ def comment_body(*, due: str, at: str = "2026-11-22T07:45:00Z", sha: str = "", k
         f"<!-- reconciler {json.dumps(facts, separators=(',', ':'))} -->\n{title}\n\n"
         f"| | due |\n|---|--:|\n| **total** | **+${due}** <!--since--> |\n\n<sub>Plan `1` · commit `{sha}` · updated in place</sub>\n"
     )
+
+
+class Project(Folder):
+    """A project folder whose commands run in this process."""
+
+    def run(self, *words: str, **more: str) -> Result:
+        return run_here(self.path, *words, **self.environment(**more))
+
+    def settings(self, text: str) -> None:
+        """Put these lines into reconciler.yaml, in place of its budget."""
+        file = self.path / "reconciler.yaml"
+        head, _, tail = file.read_text().partition("budget:")
+        file.write_text(head + textwrap.dedent(text) + tail[tail.index("state:") :])
+
+    def outputs(self) -> dict[str, str]:
+        """What `-report github-output=out.txt` said last."""
+        lines = (self.path / "out.txt").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
