@@ -77,7 +77,9 @@ class Journal(Protocol):
         ...
 
     def append(self, drafts: Sequence[Draft], head: Head) -> tuple[Head, list[Fact]]:
-        """Append if and only if the head is still `head`; durable on return. Raises HeadMoved when somebody was faster."""
+        """Append if and only if the head is still `head`; durable on return, with everything before it, also when there is nothing
+        to append. Raises HeadMoved when somebody was faster.
+        """
         ...
 
     def reserve(self, count: int) -> None:
@@ -88,8 +90,12 @@ class Journal(Protocol):
         """Whether the latest `read` left out a last line that was never finished."""
         ...
 
+    def unfinished(self) -> tuple[str, str] | None:
+        """The (attempt, request id) that can be read in that line."""
+        ...
+
     def drop_unfinished(self, head: Head) -> tuple[str, str] | None:
-        """Remove that line; only for the holder of the lock. Gives the (attempt, request id) that can be read in it."""
+        """Remove that line; only for the holder of the lock. Gives what could be read in it."""
         ...
 
     def close(self) -> None:

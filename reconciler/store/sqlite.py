@@ -17,7 +17,7 @@ from reconciler.state import State, fold_all
 from reconciler.store.book import write_book, write_waiting
 from reconciler.store.compare import compare
 from reconciler.store.connection import is_there, is_whole, open_for_reading, open_for_writing, sync_folder
-from reconciler.store.interrupted import end_of
+from reconciler.store.interrupted import INTERRUPTED, end_of
 from reconciler.store.load import CaughtUp, Held, catch_up, fold_anew, read_rows, read_waiting
 from reconciler.store.lock import locked
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
@@ -100,6 +100,7 @@ class SqliteStore:
         """
         with self.lock(owner, wait_seconds=wait_seconds):
             try:
+                self._roll_back()
                 caught = fold_anew(self._readable(), self._journal, lineage=self._lineage, state_name=self.path.name)
                 self._write_anew(caught, self._waiting())
             finally:
@@ -150,6 +151,7 @@ class SqliteStore:
             connection = open_for_writing(self.path)
             held = read_rows(connection)
             caught = self._caught_up(held)
+            self._make_sure(connection, held, caught)
             if caught.fresh is None:
                 connection.close()
                 self._write_anew(caught, held.waiting)
@@ -168,7 +170,6 @@ class SqliteStore:
         return writer, connection
 
     def _recovered(self, connection: sqlite3.Connection, held: Held, caught: CaughtUp) -> SqliteWriter:
-        salvaged = self._journal.drop_unfinished(caught.head) if self._journal.has_unfinished() else None
         writer = SqliteWriter(connection, self._journal, held.books, caught.head, held.sums)
         if caught.fresh:
             writer.take_over(caught.books)
@@ -176,11 +177,26 @@ class SqliteStore:
         shared = self._journal.shared
         if shared is not None:
             writer.record(shared.kept())
-        writer.record(self._doubts(writer.state(), salvaged))
+        writer.record(self._doubts(writer.state()))
         if shared is not None:
             shared.settle_up()
         writer.recovered()
         return writer
+
+    def _make_sure(self, connection: sqlite3.Connection, held: Held, caught: CaughtUp) -> None:
+        """What a killed writer appended may stand in the file and not on the disk, its last line in part: settle that before a state stands for it."""
+        if not self._journal.has_unfinished():
+            if caught.fresh != []:
+                self._journal.append([], caught.head)
+            return
+        attempt, request_id = self._journal.unfinished() or ("", "")
+        known = caught.books.attempts.get(attempt)
+        if known is not None and known.status is Sent.SENDING:
+            connection.execute("BEGIN IMMEDIATE")
+            write_waiting(connection, [outcome(self._now(), attempt, Sent.IN_DOUBT, evidence=INTERRUPTED, salvaged=request_id)])
+            connection.execute("COMMIT")
+            held.waiting = read_waiting(connection)
+        self._journal.drop_unfinished(caught.head)
 
     def _flush(self, connection: sqlite3.Connection, held: Held, writer: SqliteWriter) -> None:
         """Bring to the journal what could be kept in the state alone."""
@@ -188,12 +204,17 @@ class SqliteStore:
             writer.record([draft])
             connection.execute("UPDATE outbox SET flushed = 1 WHERE id = ?", (number,))
 
-    def _doubts(self, state: State, salvaged: tuple[str, str] | None) -> list[Draft]:
-        found = dict([salvaged] if salvaged else [])
+    def _doubts(self, state: State) -> list[Draft]:
         sending = [a for a in state.doubts if a.status is Sent.SENDING]
         shared, now = self._journal.shared, self._now()
         ends = ((a, end_of(a, Whose.OURS if shared is None else shared.whose(a.id), now)) for a in sending)
-        return [outcome(now, a.id, end.status, evidence=end.evidence, salvaged=found.get(a.id)) for a, end in ends if end is not None]
+        return [outcome(now, a.id, end.status, evidence=end.evidence) for a, end in ends if end is not None]
+
+    def _roll_back(self) -> None:
+        """Undo what a dead writer left half done, where the state is whole enough for that: what waits in it must not be overlooked."""
+        if self.path.exists() and self.path.with_name(self.path.name + "-journal").exists():
+            with contextlib.suppress(sqlite3.Error, StateProblem):
+                open_for_writing(self.path).close()
 
     def _waiting(self) -> list[tuple[int, Draft]]:
         """What a state that may be damaged still keeps for the journal, as far as it can be read."""
@@ -205,6 +226,8 @@ class SqliteStore:
 
     def _write_anew(self, caught: CaughtUp, waiting: list[tuple[int, Draft]]) -> None:
         """A new state file from books; the old one stays beside it. The lock is held and no connection is open."""
+        if not self._journal.has_unfinished():
+            self._journal.append([], caught.head)  # the state must not stand for what the disk may still lose
         fresh = self.path.with_name(self.path.name + ".new")
         for leftover in (fresh, fresh.with_name(fresh.name + "-journal")):
             leftover.unlink(missing_ok=True)
@@ -216,14 +239,23 @@ class SqliteStore:
             write_book(connection, caught.books, caught.head, sums)
             write_waiting(connection, [draft for _, draft in waiting])
             connection.execute("COMMIT")
-        hot = self.path.with_name(self.path.name + "-journal")
-        if self.path.exists() and self.path.stat().st_size:
-            self.path.replace(self.path.with_name(self.path.name + ".old"))
-            if hot.exists():
-                hot.replace(self.path.with_name(self.path.name + ".old-journal"))
-        hot.unlink(missing_ok=True)
+        self._put_aside()
         fresh.replace(self.path)
         sync_folder(self.path.parent)
+
+    def _put_aside(self) -> None:
+        """Keep the old state under another name. It goes from its own only when the new one comes, so that what waits in it is always found."""
+        hot, old = self.path.with_name(self.path.name + "-journal"), self.path.with_name(self.path.name + ".old")
+        if not (self.path.exists() and self.path.stat().st_size):
+            hot.unlink(missing_ok=True)
+        elif hot.exists():
+            self.path.replace(old)
+            hot.replace(old.with_name(old.name + "-journal"))
+        else:
+            old.unlink(missing_ok=True)
+            old.with_name(old.name + "-journal").unlink(missing_ok=True)
+            old.hardlink_to(self.path)
+        sync_folder(self.path.parent)  # the old journal must never be found beside the new state
 
 
 def _told(caught: CaughtUp) -> State:
