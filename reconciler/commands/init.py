@@ -126,14 +126,20 @@ def _manifests(root: Path) -> list[Path]:
 
 
 def _write(path: Path, text: str, made: list[str]) -> bool:
-    """Write a file that is not there yet; never follows a link. Whether it was written."""
+    """Write a file that is not there yet, whole or not at all; never follows a link. Whether it was written."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(path):
+        return False
+    begun = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        begun.unlink(missing_ok=True)
+        with os.fdopen(os.open(begun, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.link(begun, path, follow_symlinks=False)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    finally:
+        begun.unlink(missing_ok=True)
     made.append(path.name if path.parent.name in ("", path.anchor) else _short(path))
     return True
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 from reconciler.errors import StateProblem
 from reconciler.fact import genesis
+from reconciler.journal.aside import sync_folder
 from reconciler.journal.chain import encode
 
 
@@ -15,25 +17,30 @@ def create_journal(path: Path, *, lineage: str, at: str) -> bool:
 
     Raises StateProblem when it cannot be written.
     """
+    if os.path.lexists(path):
+        return False
+    begun = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            sync_folder(path.parent.parent)
+        _write(begun, encode(genesis(at, lineage=lineage), ()).raw + b"\n")
+        os.link(begun, path, follow_symlinks=False)  # whole or not at all: half a beginning could not be told from a lost history
+        sync_folder(path.parent)
     except FileExistsError:
         return False
     except OSError as error:
         raise StateProblem(f"the journal {path} cannot be made: {error.strerror}") from error
-    try:
-        os.write(descriptor, encode(genesis(at, lineage=lineage), ()).raw + b"\n")
-        os.fsync(descriptor)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise StateProblem(f"the journal {path} cannot be made: {error.strerror}") from error
     finally:
-        os.close(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        with contextlib.suppress(OSError):
+            begun.unlink(missing_ok=True)
     return True
+
+
+def _write(path: Path, data: bytes) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
