@@ -114,6 +114,23 @@ def _merged(world: World) -> Project:
     return project
 
 
+def _kept_aside_and_merged(world: World) -> Project:
+    """Both at once: the state is folded anew while an answer waits in the old one."""
+    project = world.project(1)
+    journal = project.folder / "state" / "purchases.jsonl"
+    other = world.project(1)
+    shutil.rmtree(other.folder)
+    shutil.copytree(project.folder, other.folder)
+    other.dataset = project.dataset
+    other.want(1, first_step=500)
+    assert other.run(*APPLY).code == 0
+    ended = project.run(*APPLY, patches=["outcomes do not reach the journal"])
+    assert ended.code in (1, 7), ended
+    ours, theirs = (j.read_text().splitlines() for j in (journal, other.folder / "state" / "purchases.jsonl"))
+    journal.write_text("".join(f"{line}\n" for line in [*ours, *(t for t in theirs if t not in ours)]))
+    return project
+
+
 def _request_id(project: Project) -> str:
     return str(project.charges()[0].request_id)
 
@@ -180,6 +197,7 @@ SCENARIOS = (
     Scenario("kept aside", _kept_aside, lambda p: APPLY, _applies, _no_doubt),
     Scenario("torn", _torn, lambda p: APPLY, _applies, _no_doubt),
     Scenario("merged", _merged, lambda p: APPLY, _applies, _all_known),
+    Scenario("kept aside and merged", _kept_aside_and_merged, lambda p: APPLY, _applies, _all_known),
     Scenario("rebuild", _bought, lambda p: ("state", "rebuild"), lambda p: [(APPLY, (0,))], _all_known),
     Scenario("init", lambda w: w.empty(), lambda p: ("init",), lambda p: [(("init",), (0,)), (("plan",), (0,))], _one_genesis),
 )
