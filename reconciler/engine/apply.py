@@ -243,7 +243,8 @@ def _of(plan: Plan, *actions: Action) -> list[Change]:
 def _bindings(environment: str, change: Change, job: str, now: str) -> list[Draft]:
     reason = change.action.value
     if change.action is Action.FORGET:
-        return [binding(now, environment=environment, name=change.name, job=None, metadata={}, reason=reason)]
+        why = {"removed": change.retirement} if change.retirement else {}
+        return [binding(now, environment=environment, name=change.name, job=None, metadata=why, reason=reason)]
     assert change.model is not None, "only declared models are bound"
     metadata = change.metadata if change.metadata is not None else change.model.metadata
     facts = [binding(now, environment=environment, name=change.name, job=job, metadata=metadata, reason=reason)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.diagnostics import Diagnostic
 from reconciler.model import Adoption, Catalog, Model, Moved, Removed
 from reconciler.plan.action import Action, Reason
 from reconciler.plan.change import Change
 from reconciler.plan.known import Known
 from reconciler.plan.metadata import metadata_to_bind
-from reconciler.text import format_money, safe
+from reconciler.text import format_money, nearest, safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,20 @@ def acts_of(catalog: Catalog, known: Known) -> Acts:
     sources = _declared_moves(catalog, known)
     _add_renames(sources, catalog.models, known)
     return Acts(sources, _open_adoptions(catalog.adoptions, known), {r.name: r for r in reversed(catalog.removed)})
+
+
+def unknown_attempts(catalog: Catalog, known: Known) -> list[Diagnostic]:
+    """Warnings about resolutions of attempts that this history does not have. One that was settled before is no problem: it was done."""
+    attempts = known.state.attempts
+    found = []
+    for act in catalog.resolutions:
+        if act.attempt not in attempts:
+            near = nearest(act.attempt, [a.id for a in known.doubts], most=1)
+            detail = f"did you mean {near[0]}?" if near else "`reconciler status` lists what is in doubt"
+            found.append(
+                Diagnostic("warning", "no-such-attempt", f"there is no attempt {safe(act.attempt, limit=80)}; this resolution ends nothing", detail, act.place)
+            )
+    return found
 
 
 def adopt(act: Adoption, *, model: Model | None, source: str | None, known: Known) -> Change:
@@ -63,7 +78,16 @@ def retire(name: str, acts: Acts, known: Known) -> Change:
     note = f"no longer declared; job {job.id} and its {format_money(job.price)} stay in the ledger{still}"
     if act is not None:
         note = f"{safe(act.reason)}; {note}"
-    return Change(name, Action.FORGET, Reason.NOT_DECLARED, spec_digest=job.spec_digest, job=job.id, place=act.place if act else None, note=note)
+    return Change(
+        name,
+        Action.FORGET,
+        Reason.NOT_DECLARED,
+        spec_digest=job.spec_digest,
+        job=job.id,
+        place=act.place if act else None,
+        note=note,
+        retirement="" if act is None else act.reason,
+    )
 
 
 def _declared_moves(catalog: Catalog, known: Known) -> dict[str, str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.model import Model, Resolution
 from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action, Reason
 from reconciler.plan.request import Request
+
+if TYPE_CHECKING:
+    from reconciler.model import Model, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Change:
     """What the binding is to remember of a declared model: its metadata, with a protection that was applied before."""
     resolution: Resolution | None = None
     """The declared end of the doubt that this change shows; apply carries it out."""
+    retirement: str = field(default="", compare=False)
+    """Why a name is forgotten, as its `removed:` says; for the ledger."""
 
     @property
     def is_unchanged(self) -> bool:

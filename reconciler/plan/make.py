@@ -10,7 +10,7 @@ from reconciler.errors import Invalid
 from reconciler.model import Catalog, Model
 from reconciler.money import ZERO, PriceBook
 from reconciler.plan.action import Action
-from reconciler.plan.acts import Acts, acts_of, adopt, retire
+from reconciler.plan.acts import Acts, acts_of, adopt, retire, unknown_attempts
 from reconciler.plan.change import Change, Cost, Plan
 from reconciler.plan.diff import Want, decide, link_of, settle
 from reconciler.plan.digests import plan_digest, spend_digest
@@ -67,7 +67,7 @@ def make_plan(
         prices=work.prices.in_force(catalog),
         budgets=verdict.budgets,
         refusals=verdict.refusals,
-        diagnostics=tuple(in_order(list(verdict.warnings))),
+        diagnostics=tuple(in_order([*verdict.warnings, *unknown_attempts(catalog, known)])),
         complete=work.selected is None,
         unchanged=unchanged,
         endpoint=endpoint,
