@@ -1,18 +1,21 @@
 """`pause` and `resume`: stop all purchases, also those of an apply that is running right now.
 
-The fact stands in the journal; it needs the lock. A file beside the state speaks at once to whoever holds it.
+The fact stands in the journal; it needs the lock. A file beside the state speaks at once to whoever holds it. Where others
+share the journal the fact alone lasts: whoever resumes elsewhere cannot remove our file.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reconciler.commands.context import Context, open_project, open_store, state_file
+from reconciler.commands.context import Context, open_journal, open_project, open_store, state_file
 from reconciler.errors import StateProblem
-from reconciler.fact import pause, resume
-from reconciler.project import Project
 from reconciler.text import safe
+
+if TYPE_CHECKING:
+    from reconciler.project import Project
 
 WAIT_SECONDS = 600.0
 """An apply that sees the file ends its purchases within its answers in flight."""
@@ -36,11 +39,17 @@ def standing_pause(path: Path) -> str | None:
 
 def run_pause(context: Context, *, reason: str) -> int:
     """Stop all purchases from now on."""
+    from reconciler.fact import pause
+
     project = open_project(context)
     store = open_store(context, project)
-    store.view()
+    is_shared = open_journal(context, project).shared is not None
     path = pause_file(context, project)
     try:
+        if is_shared:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        else:
+            store.view()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(reason)
@@ -48,12 +57,16 @@ def run_pause(context: Context, *, reason: str) -> int:
         raise StateProblem(f"{path}: {error.strerror}; purchases are not paused") from error
     with store.hold(context.owner, wait_seconds=WAIT_SECONDS) as writer:
         writer.record([pause(context.clock.now(), reason=reason, actor=context.provenance.actor)])
+        if is_shared:
+            path.unlink(missing_ok=True)
     context.out.line(f"Paused: {safe(reason)}. No purchase is made until `reconciler resume`; polling goes on.")
     return 0
 
 
 def run_resume(context: Context) -> int:
     """Let purchases go on."""
+    from reconciler.fact import resume
+
     project = open_project(context)
     with open_store(context, project).hold(context.owner, wait_seconds=WAIT_SECONDS) as writer:
         path = pause_file(context, project)

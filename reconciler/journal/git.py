@@ -47,8 +47,6 @@ class GitJournal(FileJournal):
         self._lineage = lineage
         self._aside = Aside(path.with_name(ASIDE_FILE))
         self._tip: str | None = None
-        self._seen: str | None = None
-        """The tip that a refused push has shown already."""
         self._unsent: set[str] = set()
 
     @property
@@ -58,8 +56,7 @@ class GitJournal(FileJournal):
 
     def fetch(self) -> None:
         """See `ports.Shared.fetch`. Raises StateProblem also when the branch has lost facts that were in it once."""
-        tip = self._seen or self.remote_tip()
-        self._seen = None
+        tip = self.remote_tip()
         if tip is None:
             raise StateProblem(
                 f"the journal is missing: there is no {self.where}; what was bought is not known, so nothing is bought",
@@ -196,7 +193,6 @@ class GitJournal(FileJournal):
         if tip == commit or f'"sha256":"{last}"'.encode("ascii") in self.content_of(tip):
             self._tip = commit
             return
-        self._seen = tip
         raise HeadMoved("another runner appended to the journal first")
 
     def last_seen(self) -> bytes:

@@ -159,7 +159,7 @@ class SqliteWriter:
                 return self._commit_together(self._still_valid(group), progress)
             except HeadMoved:
                 self._roll_back()
-            time.sleep(random.uniform(0, min(1.0, 0.02 * 2**moves)))  # noqa: S311 (runners that meet again must part)
+            time.sleep(random.uniform(0, min(0.5, 0.01 * 2**moves)))  # noqa: S311 (runners that meet again must part)
             self._learn(shared)
         raise StateProblem(f"other runners were faster {MOST_MOVES} times in a row")
 

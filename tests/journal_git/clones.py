@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.life.folder import Folder
 
@@ -55,3 +59,17 @@ class Forge:
 
     def tip(self) -> str:
         return git(self.bare, "rev-parse", BRANCH).strip()
+
+
+def facts(journal: str, kind: str) -> list[dict[str, Any]]:
+    """The data of every fact of one kind in a journal."""
+    rows = [json.loads(line) for line in journal.splitlines()]
+    return [row["data"] for row in rows if row["kind"] == kind]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Until it is so; at most half a minute."""
+    until = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.005)
