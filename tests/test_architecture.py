@@ -30,7 +30,7 @@ FLOORS = (
     ("state", "event"),
     ("ports",),
     ("plan",),
-    ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator", "forge"),
+    ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator", "forge", "cache"),
     ("engine", "reports", "catalog"),
     ("commands",),
     ("cli",),

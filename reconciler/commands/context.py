@@ -15,19 +15,17 @@ from typing import TYPE_CHECKING
 from reconciler.commands.clock import SystemClock
 from reconciler.commands.streams import Output
 from reconciler.errors import Invalid, Usage
-from reconciler.model import DEFAULT_ENVIRONMENT
-from reconciler.ports import Clock, Owner
-from reconciler.project import PROJECT_FILE
 from reconciler.settings import Provenance, Settings, provenance
 from reconciler.text import nearest, safe
-from reconciler.trainer import BUILT_IN, Trainer
 
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.journal.file import FileJournal
     from reconciler.model import Catalog
+    from reconciler.ports import Clock, Owner
     from reconciler.project import Project
     from reconciler.store.sqlite import SqliteStore
+    from reconciler.trainer import Trainer
 
 JOURNAL_FILE = "purchases.jsonl"
 EMULATOR_FILE = "emulator.db"
@@ -62,6 +60,8 @@ class Context:
     @property
     def owner(self) -> Owner:
         """Who holds the lock when this process does. Values of flags stay out: they may be long, or secret by mistake."""
+        from reconciler.ports import Owner
+
         words = [word.partition("=")[0] for word in self.arguments[:1]]
         return Owner(os.getpid(), os.uname().nodename, self.provenance.actor, " ".join(words), self.clock.now())
 
@@ -83,6 +83,8 @@ def planned_endpoint(context: Context, project: Project, *, emulate: bool) -> st
 
 def environment_name(context: Context, project: Project) -> str:
     """The environment to work on. Raises Usage for one that the project does not declare."""
+    from reconciler.model import DEFAULT_ENVIRONMENT
+
     chosen, declared = context.settings.environment, sorted(project.environments) or [DEFAULT_ENVIRONMENT]
     name = DEFAULT_ENVIRONMENT if chosen.value is None else chosen.value
     if name in declared:
@@ -165,4 +167,7 @@ def folder_digest() -> Callable[[Path], str] | None:
 
 def trainers_here(context: Context) -> Mapping[str, Trainer]:
     """The trainers of the project in this folder, or the built-in ones where there is no project."""
+    from reconciler.project import PROJECT_FILE
+    from reconciler.trainer import BUILT_IN
+
     return open_project(context).trainers if (context.root / PROJECT_FILE).exists() else BUILT_IN

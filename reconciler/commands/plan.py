@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.commands.context import EMULATED, Context, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.options import PlanOptions
 from reconciler.commands.outfile import write_file
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.problems import show_notes
+from reconciler.commands.remember import Memory, Outcome, remembered
 from reconciler.commands.reports import CHANGES, Reporting, reported
 from reconciler.commands.style import style
-from reconciler.diagnostics import in_order
 from reconciler.errors import Refused
-from reconciler.job import Pause
-from reconciler.model import Catalog
 from reconciler.plan.action import Action, Reason
-from reconciler.plan.change import Plan
-from reconciler.plan.make import Request, make_plan
-from reconciler.project import Project
-from reconciler.state import State
 from reconciler.text import safe
+
+if TYPE_CHECKING:
+    from reconciler.model import Catalog
+    from reconciler.plan.change import Plan
+    from reconciler.project import Project
+    from reconciler.state import State
 
 NO_CHANGE = (Action.UNCHANGED, Action.WAIT)
 
@@ -32,7 +33,8 @@ def run(context: Context, options: PlanOptions) -> int:
 
 
 def _run(context: Context, options: PlanOptions, report: Reporting) -> int:
-    plan, state = planned(context, options)
+    outcome = remembered(context, options, lambda memory: _made(context, options, memory))
+    plan = outcome.plan
     report.plan = plan
     report.reason = refusal_reason(plan)
     if options.out is not None:
@@ -43,12 +45,23 @@ def _run(context: Context, options: PlanOptions, report: Reporting) -> int:
 
         context.out.write(json_text(plan_document(plan)))
     else:
-        show_notes(context, state)
-        _warn_of_other_world(context, plan, state)
-        context.out.write(text_of(context, plan, state))
+        show_notes(context, outcome)
+        _warn_of_other_world(context, plan, outcome.world)
+        context.out.write(_text(context, plan, outcome.last_refresh))
         if options.out is not None:
             context.out.line(f"\nSaved. `reconciler apply {safe(options.out)}` carries out exactly this." if plan.applyable else "\nSaved.")
     return exit_code(plan, detailed=options.detailed_exitcode)
+
+
+def _made(context: Context, options: PlanOptions, memory: Memory) -> Outcome:
+    plan, state, _ = prepared(context, options, memory)
+    return outcome_of(plan, state)
+
+
+def outcome_of(plan: Plan, state: State) -> Outcome:
+    """A plan with what is told beside it of the state that it was made from."""
+    polls = [job.polled_at for job in state.jobs.values() if job.polled_at is not None]
+    return Outcome(plan, state.notes, state.world, max(polls, default=None))
 
 
 def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
@@ -57,9 +70,14 @@ def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     return plan, state
 
 
-def prepared(context: Context, options: PlanOptions) -> tuple[Plan, State, Catalog]:
-    """As `planned`, with the catalog that it was made from."""
+def prepared(context: Context, options: PlanOptions, memory: Memory | None = None) -> tuple[Plan, State, Catalog]:
+    """As `planned`, with the catalog that it was made from; kept in `memory` where that is given."""
+    from reconciler.diagnostics import in_order
+    from reconciler.plan.make import Request, make_plan
+
     project = open_project(context)
+    if memory is not None:
+        memory.begin(project)
     catalog, warnings = load_catalog(context, project)
     state = paused_as_marked(context, project, open_store(context, project).view())
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)
@@ -68,29 +86,41 @@ def prepared(context: Context, options: PlanOptions) -> tuple[Plan, State, Catal
     found = [*plan.diagnostics, *warnings]
     if options.compact_warnings:
         found = [replace(d, source_line=None) for d in found]
-    return replace(plan, diagnostics=tuple(in_order(found))), state, catalog
+    plan = replace(plan, diagnostics=tuple(in_order(found)))
+    if memory is not None:
+        memory.keep(project, catalog, outcome_of(plan, state))
+    return plan, state, catalog
 
 
-def _warn_of_other_world(context: Context, plan: Plan, state: State) -> None:
+def _warn_of_other_world(context: Context, plan: Plan, world: str | None) -> None:
     """Say beforehand what apply would refuse: money of the emulator and real money never share a state."""
-    if state.world is not None and (state.world == EMULATED) != (plan.endpoint == EMULATED):
-        here, there = ("the emulator", "without -emulate") if state.world == EMULATED else ("a real endpoint", "with -emulate")
+    if world is not None and (world == EMULATED) != (plan.endpoint == EMULATED):
+        here, there = ("the emulator", "without -emulate") if world == EMULATED else ("a real endpoint", "with -emulate")
         context.err.line(f"Warning: this state was bought from {here}; apply refuses to go on {there}. Another RECONCILER_STATE keeps them apart.")
 
 
 def paused_as_marked(context: Context, project: Project, state: State) -> State:
     """`state`, paused also where the pause stands only in its marker, because another process holds the lock."""
+    from reconciler.job import Pause
+
     reason = standing_pause(pause_file(context, project)) if state.pause is None else None
     return state if reason is None else replace(state, pause=Pause(reason.removeprefix("pause: "), "", context.clock.now()))
 
 
 def text_of(context: Context, plan: Plan, state: State) -> str:
     """The plan for people."""
-    from reconciler.reports.sweep import sweeps_text
+    return _text(context, plan, outcome_of(plan, state).last_refresh)
+
+
+def _text(context: Context, plan: Plan, last_refresh: str | None) -> str:
     from reconciler.reports.terminal import plan_text
 
-    polls = [job.polled_at for job in state.jobs.values() if job.polled_at is not None]
-    return sweeps_text(plan, style(context)) + plan_text(plan, style(context), last_refresh=max(polls, default=None), now=context.clock.now())
+    sweeps = ""
+    if any("@" in change.name for change in plan.changes):
+        from reconciler.reports.sweep import sweeps_text
+
+        sweeps = sweeps_text(plan, style(context))
+    return sweeps + plan_text(plan, style(context), last_refresh=last_refresh, now=context.clock.now())
 
 
 def save(path: Path, plan: Plan) -> None:

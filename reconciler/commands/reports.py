@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from reconciler.commands.context import Context, environment_name, open_project
 from reconciler.commands.outfile import append_file, write_file
 from reconciler.errors import Interrupted, Invalid, ReconcilerError, Usage
-from reconciler.plan.change import Plan
 from reconciler.text import nearest, safe
 
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
+    from reconciler.plan.change import Plan
     from reconciler.reports.run import Run
 
 ALIAS = "github"

@@ -1,0 +1,1 @@
+"""What was worked out once and need not be again. Nothing here is ever needed: any file may be missing, damaged or deleted."""
