@@ -10,7 +10,7 @@ from reconciler.cli.command import declare
 from reconciler.cli.flag import Factor, OneOf, Whole, value_flag
 from reconciler.cli.shared import endpoint_flag, json_flag, together, variables
 
-SCHEMAS = ("manifest", "project", "plan", "events")
+SCHEMAS = ("manifest", "project", "plan", "events", "validate", "status", "jobs", "error")
 SHELLS = ("bash", "zsh", "fish")
 PROTOCOLS = ("g1", "g2", "both")
 
@@ -43,7 +43,7 @@ def emulator(context: Any, *, port: int | None, protocol: str | None, speed: flo
 @declare("schema", bare=True)
 @click.argument("kind", type=OneOf(*SCHEMAS), metavar="|".join(SCHEMAS))
 def schema(out: Any, *, kind: str) -> int:
-    """JSON Schema of manifests, the project file, plans or events."""
+    """JSON Schema of manifests, the project file, or a document that -json prints."""
     from reconciler.commands import schema as command
 
     return command.run(out, kind=kind)

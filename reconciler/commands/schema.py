@@ -1,4 +1,4 @@
-"""`schema`: JSON Schema of what people write (manifest, project) and of what this program writes (plan, events)."""
+"""`schema`: JSON Schema of what people write (manifest, project) and of what this program writes (plan, events, …)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ def run(output: Output, *, kind: str) -> int:
 
 
 def schema_text(kind: str) -> str:
-    """The schema of `manifest`, `project`, `plan` or `events`, as it is printed and as `init` writes it for editors."""
+    """The schema of that kind of document, as it is printed and as `init` writes it for editors."""
     from reconciler.reports.document import json_text
 
-    match kind:
-        case "plan":
-            from reconciler.reports.schemas import plan_schema
+    if kind in ("manifest", "project"):
+        from reconciler.manifest.schema import manifest_schema, project_schema
 
-            return json_text(plan_schema())
-        case "events":
-            from reconciler.reports.schemas import events_schema
+        return json_text(manifest_schema() if kind == "manifest" else project_schema())
+    from reconciler.reports.schemas import SCHEMAS
 
-            return json_text(events_schema())
-        case _:
-            from reconciler.manifest.schema import manifest_schema, project_schema
-
-            return json_text(manifest_schema() if kind == "manifest" else project_schema())
+    return json_text(SCHEMAS[kind]())

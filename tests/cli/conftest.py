@@ -13,6 +13,7 @@ import pytest
 from command_lines import HOME, Call, Result
 
 from reconciler.cli.run import run
+from tests.documents import check
 
 
 @pytest.fixture
@@ -27,6 +28,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Call:
             code = run(list(words), HOME | environment)
         out, err = (stream.buffer.getvalue().decode("utf-8") for stream in streams)  # type: ignore[attr-defined]
         assert "Traceback" not in out + err
+        check(words, out)
         return Result(code, out, err)
 
     return run_here

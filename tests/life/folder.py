@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.documents import check
+
 KEY = "life-key-0123456789abcdef"
 PROJECT = """version: 1
 budget:
@@ -81,6 +83,7 @@ class Folder:
     def run(self, *words: str, **more: str) -> Result:
         process = self.start(*words, **more)
         out, err = process.communicate(timeout=120)
+        check(words, out)
         return Result(process.returncode, out, err)
 
     def apply(self, *words: str, **more: str) -> Result:

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 from reconciler.cli.run import run
+from tests.documents import check
 from tests.life.folder import Folder, Result
 
 
@@ -20,6 +21,7 @@ def run_here(folder: Path, *words: str, **environment: str) -> Result:
     with contextlib.chdir(folder), contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         code = run(list(words), {**kept, **environment})
     out, err = (stream.buffer.getvalue().decode("utf-8") for stream in streams)  # type: ignore[attr-defined]
+    check(words, out)
     return Result(code, out, err)
 
 
