@@ -86,7 +86,7 @@ class Recorder:
 
     def _call(self, name: str, text: str, since: int) -> None:
         arguments, _, result = text.rpartition(") = ")
-        if not arguments or result.startswith("-1") or result.startswith("?"):
+        if not arguments or result.startswith(("-1", "?")):
             return
         texts = [_unhex(t) for t in _TEXT.findall(arguments)]
         match name:
@@ -220,19 +220,31 @@ def _write(inode: bytearray, offset: int, data: bytes) -> None:
     inode[offset : offset + len(data)] = data
 
 
-def images(start: Image, ops: Sequence[Op], *, most: int, seed: int) -> Iterator[tuple[int, Image]]:
-    """Different images with the moment (an index into `ops`) at which the power went; at most `most` for each moment."""
+def images(start: Image, ops: Sequence[Op], *, most: int, seed: int, every: int = 1) -> Iterator[tuple[int, Image]]:
+    """Different images with the moment (an index into `ops`) at which the power went; at most about `most` for each moment.
+
+    `every`: only each so-manieth of all choices is built.
+    """
     luck = random.Random(seed)
+    number = seed
     for end in range(len(ops) + 1):
-        if end and ops[end - 1].what not in (*CHANGES, "sync", "post", "said"):
-            continue
         known: set[bytes] = set()
         for lost, torn in _choices(ops, pending_at(ops, end), most, luck):
+            number += 1
+            if number % every:
+                continue
             image = build(start, ops, end, lost, torn)
-            digest = hashlib.sha256(repr(sorted(image.items())).encode()).digest()
-            if digest not in known:
+            if (digest := _digest(image)) not in known:
                 known.add(digest)
                 yield end, image
+
+
+def _digest(image: Image) -> bytes:
+    digest = hashlib.sha256()
+    for name, content in sorted(image.items()):
+        digest.update(f"{name} {len(content)} ".encode())
+        digest.update(content)
+    return digest.digest()
 
 
 def _choices(ops: Sequence[Op], pending: Sequence[int], most: int, luck: random.Random) -> Iterator[tuple[set[int], dict[int, Any]]]:
