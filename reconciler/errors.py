@@ -58,6 +58,10 @@ class HeadMoved(StateProblem):
     """Somebody else appended to the journal first; read it again and decide again."""
 
 
+class Unacknowledged(StateProblem):
+    """It was bought, and its request id could not be written where it belongs; the message names it."""
+
+
 class AlreadyOpen(StateProblem):
     """An attempt for this spec and generation is already open; a second one was not started."""
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from reconciler.commands.approval import check_approval, read_approved, refuse
 from reconciler.commands.context import ON_A_BRANCH, Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.ending import announcement, apply_summary, halted_by, waited_code
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
-from reconciler.commands.plan import text_of
+from reconciler.commands.plan import text_of, with_warnings
 from reconciler.commands.problems import show_notes
 from reconciler.commands.reports import Reporting, reported
 from reconciler.commands.rounds import Patience, as_approved, policy_left
 from reconciler.commands.spending import Connected, ask, connect, stoppable, world_of
 from reconciler.commands.telling import Teller, telling
-from reconciler.diagnostics import in_order
 from reconciler.engine.apply import Apply, Totals, free_changes
 from reconciler.engine.doubt import in_doubt, salvage
 from reconciler.engine.origin import refuse_other_world
@@ -111,7 +110,7 @@ class _Run:
         show_notes(self.context, state)
         refuse_other_world(state, world_of(self.context, self.project, emulate=self.options.emulate))
         plan = self._planned(state)
-        self.plan = self.report.plan = replace(plan, diagnostics=tuple(in_order([*plan.diagnostics, *warnings])))
+        self.plan = self.report.plan = with_warnings(plan, warnings, compact=self.options.compact_warnings)
         self._approve(self.plan, state)
         self.saved = self.saved or as_approved(self.plan)
         self._connect_if_needed(state)
@@ -173,6 +172,11 @@ class _Run:
         """The most this apply may still spend, as the command line or the environment says (USD)."""
         most = self.context.settings.max_cost.value if self.options.max_cost is None else self.options.max_cost
         return None if most is None else max(most - self.totals.spent, ZERO)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other runners write to the same journal."""
+        return self.project.journal.startswith(ON_A_BRANCH)
 
     @property
     def policy(self) -> Policy:
@@ -248,7 +252,7 @@ class _Run:
             canary=self.options.canary,
             watch=lambda jobs: poller.wait(jobs, seconds=math.inf),
             is_paused=lambda: standing_pause(pauses),
-            is_shared=self.project.journal.startswith(ON_A_BRANCH),
+            is_shared=self.is_shared,
             totals=self.totals,
         )
 
@@ -265,7 +269,7 @@ class _Run:
         state = self.writer.state() if self.problem is None else None
         stopped = self.totals.halted or ("" if self.problem is None else self.problem.message)
         settled = [] if self.poller is None else self.poller.settled
-        self.report.result = apply_summary(plan, self.totals, settled, state, stopped=stopped)
+        self.report.result = apply_summary(plan, self.totals, settled, state, stopped=stopped, is_alone=not self.is_shared)
         teller.tell(Event("change_summary", self.context.clock.now(), "apply ended", data=self.report.result))
         if self.problem is not None:
             raise self.problem
@@ -275,7 +279,7 @@ class _Run:
         return self._code(state)
 
     def _code(self, state: State) -> int:
-        if in_doubt(state):
+        if in_doubt(state, is_alone=not self.is_shared):
             return Doubtful.exit_code
         if self.stop.is_requested:
             return 128 + self.stop.signal_number

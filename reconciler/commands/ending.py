@@ -18,9 +18,9 @@ from reconciler.state import State
 from reconciler.text import format_money, money_text
 
 
-def apply_summary(plan: Plan, totals: Totals, settled: Sequence[Job], state: State | None, *, stopped: str) -> dict[str, object]:
+def apply_summary(plan: Plan, totals: Totals, settled: Sequence[Job], state: State | None, *, stopped: str, is_alone: bool) -> dict[str, object]:
     """The data of the last event. `state` is None when it could not be written any more, `stopped` says why it ended early."""
-    doubts = [] if state is None else in_doubt(state)
+    doubts = [] if state is None else in_doubt(state, is_alone=is_alone)
     pending = [] if state is None else [j for j in state.jobs.values() if j.phase.is_pending]
     return {
         "command": "apply",
@@ -42,6 +42,7 @@ def apply_summary(plan: Plan, totals: Totals, settled: Sequence[Job], state: Sta
         "not_bought_names": [c.name for c in totals.not_bought],
         "stopped": stopped,
         "problems": list(totals.problems),
+        **({"unacknowledged": totals.unacknowledged} if totals.unacknowledged else {}),
         **_ended(settled),
     }
 

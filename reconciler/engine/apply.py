@@ -17,7 +17,7 @@ from reconciler.engine.origin import Origin
 from reconciler.engine.purchase import Bought, Buyer, Order
 from reconciler.engine.shopping import Message, Shopping
 from reconciler.engine.stop import Stop
-from reconciler.errors import HeadMoved, ReconcilerError
+from reconciler.errors import HeadMoved, ReconcilerError, Unacknowledged
 from reconciler.event import Event
 from reconciler.fact import Draft, binding
 from reconciler.job import Job, Phase
@@ -46,6 +46,8 @@ class Totals:
     halted: str = ""
     refused_by_budget: bool = False
     has_canary_passed: bool = False
+    unacknowledged: int = 0
+    """Purchases with a request id that could not be written where it belongs."""
 
     @property
     def spent(self) -> Money:
@@ -201,6 +203,7 @@ class Apply:
                     totals.problems.append(f"{bought.order.change.name}: {verdict.message}")
         totals.not_bought = [o.change for o in shopping.left]
         totals.halted, totals.refused_by_budget = shopping.halted, shopping.refused_by_budget
+        totals.unacknowledged += sum(isinstance(error, Unacknowledged) for _, error in shopping.errors)
         for order, error in shopping.errors:
             yield self._problem(order.change.name, error)
         if shopping.halted and shopping.left:

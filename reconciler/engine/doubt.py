@@ -20,9 +20,12 @@ from reconciler.text import money_text
 from reconciler.verdict import Observation
 
 
-def in_doubt(state: State) -> list[Attempt]:
-    """The attempts that need somebody, oldest first: all doubts but what is being sent right now."""
-    return [a for a in state.doubts if a.status is Sent.IN_DOUBT]
+def in_doubt(state: State, *, is_alone: bool = False) -> list[Attempt]:
+    """The attempts that need somebody, oldest first: all doubts but what another runner is sending right now.
+
+    `is_alone`: there is no other runner, so whatever has no outcome at the end of an apply was ours.
+    """
+    return [a for a in state.doubts if is_alone or a.status is Sent.IN_DOUBT]
 
 
 def find_doubt(state: State, environment: str, name: str) -> Attempt:

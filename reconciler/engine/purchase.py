@@ -15,7 +15,7 @@ from typing import Any, assert_never
 from reconciler.canonical import body_bytes, digest_of_bytes
 from reconciler.engine.origin import Origin
 from reconciler.engine.stop import Stop
-from reconciler.errors import AlreadyOpen, StateProblem
+from reconciler.errors import AlreadyOpen, StateProblem, Unacknowledged
 from reconciler.event import Event
 from reconciler.fact import Draft, binding, intent, outcome, settled
 from reconciler.job import Attempt, Phase, Sent
@@ -179,9 +179,10 @@ class Buyer:
         try:
             self.writer.record_outcome(facts_of(order, attempt, verdict, now))
         except StateProblem as problem:
-            if isinstance(verdict, Accepted):
-                problem.message += f". BOUGHT: {attempt.name} is request id {verdict.request_id} (attempt {attempt.id}, {format_money(attempt.price)})"
-            raise
+            if not isinstance(verdict, Accepted):
+                raise
+            bought = f"{attempt.name} is request id {verdict.request_id} (attempt {attempt.id}, {format_money(attempt.price)})"
+            raise Unacknowledged(f"{problem.message}. BOUGHT: {bought}", hint=problem.hint) from problem
         self._say(attempt, verdict, now)
 
     def _say(self, attempt: Attempt, verdict: Verdict, now: str) -> None:

@@ -176,6 +176,7 @@ class GitJournal(FileJournal):
             pushed = self.git.push(commit, self.branch)
             if pushed.code == 0:
                 self._tip = commit
+                self.git.point(self._ref, commit)
                 return
             trouble = pushed.said or "the push was refused"
             try:

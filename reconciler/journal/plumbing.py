@@ -125,6 +125,10 @@ class Git:
             return None
         raise self._problem("fetch", done)
 
+    def point(self, ref: str, commit: str) -> None:
+        """Let one of our own references stand for `commit`."""
+        self._must("update-ref", ref, commit)
+
     def push(self, commit: str, branch: str) -> Done:
         """A plain push: it moves the remote's branch to `commit` only when that is ahead of it. Code 0 when it did."""
         self._check_remote()

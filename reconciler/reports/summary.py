@@ -4,6 +4,7 @@ The keys of a `change_summary`; all may be left out, counts are integers, money 
 
     command                     `apply` (default) or `refresh`
     bought, bought_amount       purchases with a request id
+    unacknowledged              purchases whose request id could not be written where it belongs
     in_doubt, in_doubt_amount   may have been charged; in_doubt_names: whose
     adopted reused moved updated forgotten held
     succeeded failed lost       jobs that ended; failed_names: whose
@@ -27,6 +28,7 @@ MOST_NAMES = 10
 
 _COUNTS = (
     ("bought", "bought"),
+    ("unacknowledged", "bought and not recorded"),
     ("in_doubt", "in doubt"),
     ("adopted", "adopted"),
     ("reused", "reused"),
@@ -59,7 +61,8 @@ def _early_end(data: Mapping[str, Any], style: Style) -> list[str]:
         return _named("Unsent", data, "not_bought_names", style)
     bought, amount = _count(data, "bought"), money_of(data, "bought_amount")
     kept = f"{plural(bought, 'purchase')}{f' ({amount})' if amount else ''} made before that {'is' if bought == 1 else 'are'} recorded"
-    text = f"{style.foreign(data['stopped'])}; {kept if bought else 'nothing was bought'}"
+    nothing = "" if _count(data, "unacknowledged") else "; nothing was bought"
+    text = f"{style.foreign(data['stopped'])}{f'; {kept}' if bought else nothing}"
     return [*paragraph(text, style, first=pad("Stopped", 8)), *_named("Unsent", data, "not_bought_names", style)]
 
 
