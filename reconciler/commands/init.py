@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.commands.context import JOURNAL_FILE, Context, open_project
+from reconciler.commands.recorded import MANIFEST, checked_manifest, read_records
 from reconciler.errors import StateProblem, Usage
-from reconciler.text import safe
+from reconciler.text import plural, safe
 
 if TYPE_CHECKING:
     from reconciler.project import Project
@@ -57,26 +58,54 @@ IGNORED = (".reconciler/", "state/*", "!state/purchases.jsonl")
 MERGED = ("purchases.jsonl merge=union",)
 
 
-def run(context: Context, *, folder: str | None) -> int:
-    """Make what is missing and say what was made."""
+def run(context: Context, *, folder: str | None, from_requests: str | None = None) -> int:
+    """Make what is missing and say what was made. `from_requests`: what was bought before by a script, as it was recorded."""
     root = context.root / folder if folder is not None else context.root
+    converted = _converted(context, root, from_requests) if from_requests is not None else None
     _make_folder(root)
     here = Context(root, context.settings, context.environment, context.out, context.err, context.clock, context.arguments)
     made: list[str] = []
     lineage, is_new = _history(here, made)
     project_is_new = _write(root / "reconciler.yaml", PROJECT_TEXT.format(lineage=lineage), made)
     project = open_project(here)
-    if is_new and not any(_manifests(root)):
+    if converted is not None:
+        _write(root / MANIFEST, converted.text, made)
+    elif is_new and not any(_manifests(root)):
         _write(root / "models" / "example.yaml", EXAMPLE_TEXT, made)
     missing = [*_lines_in(root / ".gitignore", IGNORED, made), *_lines_in(root / ".gitattributes", MERGED, made)]
     _write_schema(root, made)
     _open_state(here, project)
     _tell(context, root, made, started=is_new)
+    if converted is not None:
+        context.out.line(converted.summary)
     for path, line in missing:
         context.out.line(f"{path} is yours and was left alone; add the line `{line}`")
     if not project_is_new and project.lineage is None:
         context.out.line(f"reconciler.yaml is yours and was left alone; pin the history in it: `state: {{lineage: {lineage}}}`")
     return 0
+
+
+class Converted(NamedTuple):
+    """A manifest of recorded purchases, and what to say about it."""
+
+    text: str
+    summary: str
+
+
+def _converted(context: Context, root: Path, source: str) -> Converted:
+    """The manifest of what is recorded in `source`, checked before anything is written. Raises Invalid, Usage."""
+    from reconciler.project import Project
+
+    if (root / MANIFEST).exists():
+        raise Usage(f"{MANIFEST} exists already; nothing was written", hint="rename it, or remove it when nothing of it was applied")
+    here = Context(root, context.settings, context.environment, context.out, context.err, context.clock, context.arguments)
+    project = open_project(here) if (root / "reconciler.yaml").exists() else None
+    rows = read_records(context, source, project)
+    text = checked_manifest(context, rows, project or Project(), source)
+    adopted = sum(row.request_id is not None for row in rows)
+    summary = f"{MANIFEST}: {plural(len(rows), 'model')}; the first apply takes over {plural(adopted, 'job')} for $0.00"
+    rest = len(rows) - adopted
+    return Converted(text, summary + (f"; {rest} without a request id {'is' if rest == 1 else 'are'} suspended" if rest else ""))
 
 
 def _make_folder(root: Path) -> None:
