@@ -26,9 +26,13 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # A repository could make a link of it, and have files of other folders written and removed.
+        self._is_usable = not path.is_symlink()
 
     def get(self, name: str) -> bytes | None:
         """What was kept under `name`, or None."""
+        if not self._is_usable:
+            return None
         try:
             descriptor = os.open(self.path / f"{name}{SUFFIX}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as file:
@@ -43,7 +47,7 @@ class Folder:
 
     def put(self, name: str, payload: bytes) -> bool:
         """Keep `payload` under `name`, whole or not at all; whether it was kept."""
-        if len(payload) > MOST_ENTRY_BYTES:
+        if len(payload) > MOST_ENTRY_BYTES or not self._is_usable:
             return False
         try:
             self._make()

@@ -7,9 +7,11 @@ from typing import Any
 import click
 
 from reconciler.cli.command import declare
-from reconciler.cli.flag import SPENDING, OneOf, switch, value_flag
-from reconciler.cli.shared import api, json_flag, lock_timeout_flag, together, variables
+from reconciler.cli.flag import RUNNING, SPENDING, Duration, OneOf, switch, value_flag
+from reconciler.cli.shared import api, json_flag, together, variables
 from reconciler.errors import Usage
+
+lock_wait_flag = value_flag("lock-timeout", "DURATION", "Wait so long for a running apply to end; default 10m.", group=RUNNING, convert=Duration())
 
 
 @declare("resolve", epilog="An id is polled before it is believed. -not-submitted asks for the amount to be typed.")
@@ -47,15 +49,14 @@ def adopt(context: Any, *, name: str | None, request_id: str | None, file: str |
 
 
 @declare("pause", epilog="Jobs that are training go on; `reconciler resume` lifts it.")
-@together(value_flag("reason", "TEXT", "Why; everybody who wants to buy is told."), lock_timeout_flag)
+@together(value_flag("reason", "TEXT", "Why; everybody who wants to buy is told."), lock_wait_flag)
 def pause(context: Any, *, reason: str | None, lock_timeout: float | None) -> int:
     """Stop all purchases of this project, everywhere."""
     from reconciler.commands import pause as command
 
-    del lock_timeout
     if reason is None:
         raise Usage("pause needs -reason=TEXT: everybody who wants to buy is told")
-    return command.run_pause(context, reason=reason)
+    return command.run_pause(context, reason=reason, wait_seconds=command.WAIT_SECONDS if lock_timeout is None else lock_timeout)
 
 
 @declare("resume")

@@ -24,7 +24,7 @@ def together(*flags: Declared) -> Declared:
 json_flag = switch("json", "One JSON document on stdout.", group=OUTPUT)
 events_flag = switch("json", "Events as JSON, one a line, on stdout.", group=OUTPUT)
 report_flag = list_flag("report", "FORMAT=PATH", "Also write a report; PATH may be - for stdout. Repeatable.", group=OUTPUT, convert=Pair({"github": "-"}))
-compact_flag = switch("compact-warnings", "Warnings without their source lines.", group=OUTPUT)
+compact_flag = switch("compact-warnings", "Warnings without details and source lines.", group=OUTPUT)
 detailed_flag = switch("detailed-exitcode", "Exit 2 when there are changes, 0 when there are none.", group=OUTPUT)
 selection = together(
     list_flag("target", "NAME", "Only models of this name or glob. Repeatable.", group=SELECTION),

@@ -6,6 +6,7 @@ import csv
 from typing import NamedTuple
 
 from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store
+from reconciler.commands.infile import read_named
 from reconciler.commands.spending import Connected, connect
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.engine.doubt import TakeOver, ask, job_of_take_over, refuse_known, take_over
@@ -99,13 +100,9 @@ def _check(rows: list[Row], catalog: Catalog) -> None:
 
 def _rows(context: Context, file: str) -> list[Row]:
     """Rows of a CSV with the columns name, request_id and maybe note."""
-    path = context.root / file
+    content = read_named(context.root / file, most_bytes=MOST_BYTES)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise Usage(f"{safe(file, limit=80)} has more than {MOST_BYTES} bytes")
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise Usage(f"{safe(file, limit=80)}: {error.strerror}") from error
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise Usage(f"{safe(file, limit=80)} is not UTF-8") from None
     reader = csv.DictReader(text.splitlines())

@@ -110,7 +110,7 @@ class _Run:
         show_notes(self.context, state)
         refuse_other_world(state, world_of(self.context, self.project, emulate=self.options.emulate))
         plan = self._planned(state)
-        self.plan = self.report.plan = with_warnings(plan, warnings, compact=self.options.compact_warnings)
+        self.plan = self.report.plan = with_warnings(plan, warnings, compact=self.options.compact_warnings and not self.options.json)
         self._approve(self.plan, state)
         self.saved = self.saved or as_approved(self.plan)
         self._connect_if_needed(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.commands.context import Context
+from reconciler.commands.infile import read_named
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.plan import refusal_reason
 from reconciler.errors import BudgetRefused, Paused, PlanChanged, Refused, Usage
@@ -11,7 +12,7 @@ from reconciler.plan.saved import SavedPlan, read_plan
 from reconciler.project import Project
 from reconciler.text import safe
 
-MOST_PLAN_BYTES = 512_000_000
+MOST_PLAN_BYTES = 512 * 1024 * 1024
 
 
 def check_approval(context: Context, project: Project, options: ApplyOptions) -> None:
@@ -31,15 +32,11 @@ def check_approval(context: Context, project: Project, options: ApplyOptions) ->
 
 def read_approved(context: Context, name: str) -> SavedPlan:
     """The saved plan in a file. Raises Usage, Invalid, PlanChanged."""
-    path = context.root / name
+    content = read_named(context.root / name, most_bytes=MOST_PLAN_BYTES, hint="`reconciler plan -out=plan.json` saves a plan")
     try:
-        if path.stat().st_size > MOST_PLAN_BYTES:
-            raise Usage(f"{safe(name, limit=80)} has more than {MOST_PLAN_BYTES} bytes")
-        return read_plan(path.read_bytes().decode("utf-8"))
+        return read_plan(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise PlanChanged(f"{safe(name, limit=80)} is not a saved plan: it is not UTF-8; nothing was bought") from None
-    except OSError as error:
-        raise Usage(f"{safe(name, limit=80)}: {error.strerror}", hint="`reconciler plan -out=plan.json` saves a plan") from error
 
 
 def refuse(plan: Plan) -> None:

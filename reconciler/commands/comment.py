@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.commands.context import Context
+from reconciler.commands.infile import read_regular
 from reconciler.errors import Invalid, Usage
 from reconciler.reports.comment import Decision, Marker, decide, read_marker, relabelled
 from reconciler.reports.markdown import COMMENT_BYTES
@@ -70,11 +71,9 @@ def _post(context: Context, options: CommentOptions, forge: Forge, body: str, ma
 
 
 def _read(context: Context, name: str) -> tuple[str, Marker]:
-    path = context.root / name
     shown = safe(name, limit=200)
     try:
-        with path.open("rb") as file:
-            raw = file.read(COMMENT_BYTES + 1)
+        raw = read_regular(context.root / name, most_bytes=COMMENT_BYTES)
         body = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Invalid((), f"{shown} is not UTF-8 or longer than {COMMENT_BYTES} bytes") from None

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import TYPE_CHECKING, Protocol, cast
 
+from reconciler.commands.infile import read_regular
 from reconciler.errors import ApiProblem, Usage
 from reconciler.text import safe
 from reconciler.trainer import BUILT_IN, Trainer
@@ -81,8 +82,7 @@ def _faults(path: Path) -> tuple[Fault, ...]:
     from reconciler.emulator.faultfile import parse_faults
 
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FAULT_FILE_BYTES + 1)
+        data = read_regular(path, most_bytes=MAX_FAULT_FILE_BYTES)
         if len(data) > MAX_FAULT_FILE_BYTES:
             raise ApiProblem(f"the fault plan {safe(path)} is larger than {MAX_FAULT_FILE_BYTES} bytes")
         return parse_faults(data.decode("utf-8"), file=str(path))

@@ -19,6 +19,7 @@ from reconciler.plan.action import Action, Reason
 from reconciler.text import safe
 
 if TYPE_CHECKING:
+    from reconciler.diagnostics import Diagnostic
     from reconciler.model import Catalog
     from reconciler.plan.change import Plan
     from reconciler.project import Project
@@ -72,7 +73,6 @@ def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
 
 def prepared(context: Context, options: PlanOptions, memory: Memory | None = None) -> tuple[Plan, State, Catalog]:
     """As `planned`, with the catalog that it was made from; kept in `memory` where that is given."""
-    from reconciler.diagnostics import in_order
     from reconciler.plan.make import Request, make_plan
 
     project = open_project(context)
@@ -83,13 +83,18 @@ def prepared(context: Context, options: PlanOptions, memory: Memory | None = Non
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)
     endpoint = planned_endpoint(context, project, emulate=options.emulate)
     plan = make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=context.clock.now(), endpoint=endpoint)
-    found = [*plan.diagnostics, *warnings]
-    if options.compact_warnings:
-        found = [replace(d, source_line=None) for d in found]
-    plan = replace(plan, diagnostics=tuple(in_order(found)))
+    plan = with_warnings(plan, warnings, compact=options.compact_warnings and not options.json)
     if memory is not None:
         memory.keep(project, catalog, outcome_of(plan, state))
     return plan, state, catalog
+
+
+def with_warnings(plan: Plan, warnings: list[Diagnostic], *, compact: bool) -> Plan:
+    """`plan` with what was found in the manifests too; `compact`: warnings without details and source lines."""
+    from reconciler.diagnostics import in_order
+
+    found = [replace(d, detail="", source_line=None) if compact and d.severity == "warning" else d for d in (*plan.diagnostics, *warnings)]
+    return replace(plan, diagnostics=tuple(in_order(found)))
 
 
 def _warn_of_other_world(context: Context, plan: Plan, world: str | None) -> None:

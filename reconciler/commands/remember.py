@@ -24,6 +24,7 @@ from reconciler.commands.context import JOURNAL_FILE, Context
 from reconciler.commands.options import PlanOptions
 from reconciler.errors import StateProblem
 from reconciler.project import PROJECT_FILE
+from reconciler.settings import DEFAULT
 
 if TYPE_CHECKING:
     from reconciler.model import Catalog
@@ -56,7 +57,9 @@ class Memory:
 
     def __init__(self, context: Context, options: PlanOptions) -> None:
         self._context = context
-        self._folder = Folder(context.root / context.settings.cache_dir.value)
+        chosen = context.settings.cache_dir
+        path = context.root / chosen.value
+        self._folder = Folder(path if chosen.origin == DEFAULT else path.resolve())
         self._began = time.time_ns()
         self._files = Witness(context.root, self._began)
         self._program = Witness(PACKAGE, self._began)
@@ -128,7 +131,7 @@ class Memory:
 
     def _key(self, options: PlanOptions) -> str:
         settings = self._context.settings
-        asked = [options.targets, options.excludes, options.selectors, options.replaces, options.compact_warnings, options.emulate]
+        asked = [options.targets, options.excludes, options.selectors, options.replaces, options.compact_warnings and not options.json, options.emulate]
         environment, endpoint, state = settings.environment, settings.endpoint, settings.state_path
         values = [environment.value, environment.origin, endpoint.value, endpoint.origin, state.value, state.origin]
         variables = {name: [setting.value, setting.origin] for name, setting in settings.variables.items()}

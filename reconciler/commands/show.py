@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reconciler.commands.context import Context, load_catalog, open_project, open_store
+from reconciler.commands.infile import read_named
 from reconciler.commands.problems import show_notes
 from reconciler.commands.style import style
 from reconciler.diagnostics import Diagnostic, Place
@@ -47,15 +48,11 @@ def run_plan(context: Context, *, plan_file: str, json: bool) -> int:
 
 def read_file(path: Path) -> str:
     """The text of a saved plan. Raises Usage when it cannot be read, or cannot be a plan."""
-    shown = safe(path, limit=300)
+    content = read_named(path, most_bytes=LARGEST_PLAN_BYTES)
     try:
-        if path.stat().st_size > LARGEST_PLAN_BYTES:
-            raise Usage(f"{shown} is larger than {LARGEST_PLAN_BYTES} bytes and is no plan of ours")
-        return path.read_text(encoding="utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise Usage(f"{shown} is not UTF-8 and is no plan of ours") from None
-    except (OSError, ValueError) as error:
-        raise Usage(f"the plan {shown} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise Usage(f"{safe(path, limit=300)} is not UTF-8 and is no plan of ours") from None
 
 
 def run_model(context: Context, *, name: str, json: bool) -> int:

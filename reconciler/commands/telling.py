@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
 from reconciler.commands.context import Context
+from reconciler.commands.outfile import open_lines
 from reconciler.commands.style import error_style
-from reconciler.errors import Usage
 from reconciler.event import Event
 from reconciler.reports.events import event_json
 from reconciler.reports.lines import event_line
-from reconciler.text import safe
 
 if TYPE_CHECKING:
     from reconciler.reports.live import Live
@@ -78,10 +77,7 @@ def telling(context: Context, *, as_json: bool, json_into: str | None = None, na
     with contextlib.ExitStack() as stack:
         into: TextIO | None = None
         if json_into is not None:
-            try:
-                into = stack.enter_context((context.root / json_into).open("w", encoding="utf-8", errors="backslashreplace"))
-            except OSError as error:
-                raise Usage(f"-json-into={safe(json_into, limit=80)}: {error.strerror}") from error
+            into = stack.enter_context(open_lines(context.root / json_into))
         live: Live | None = None
         if not as_json and context.err.is_terminal and context.settings.prompts.value and context.environment.get("TERM", "") != "dumb":
             from reconciler.reports.live import Live

@@ -26,8 +26,8 @@ def _run(context: Context, report: Reporting, *, json: bool, compact_warnings: b
 
     loaded = load_everywhere(context)
     found = in_order([d for each in loaded for d in each.diagnostics])
-    if compact_warnings:
-        found = [replace(d, source_line=None) if d.severity == "warning" else d for d in found]
+    if compact_warnings and not json:
+        found = [replace(d, detail="", source_line=None) if d.severity == "warning" else d for d in found]
     valid = not has_errors(found)
     files = max((each.files for each in loaded), default=0)
     document = json_text({"format_version": FORMAT_VERSION, "valid": valid, "diagnostics": [diagnostic_document(d) for d in found], "files": files})

@@ -96,7 +96,7 @@ def _read_open(handle: int, place: Place, problems: Problems) -> bytes | None:
         )
         return None
     data = bytearray()
-    while len(data) <= MAX_FILE_BYTES and (chunk := os.read(handle, CHUNK_BYTES)):
+    while len(data) <= before.st_size and (chunk := os.read(handle, CHUNK_BYTES)):
         data += chunk
     after = os.fstat(handle)
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != before.st_size:

@@ -62,17 +62,18 @@ def _sign(descriptor: int, owner: Owner) -> None:
 def holder(path: Path) -> Owner | None:
     """Who signed the lock file last, or None when that cannot be read."""
     try:
-        with path.open("rb") as stream:
-            row = json.loads(stream.read(4096))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as stream:
+            row = json.loads(stream.read(4096) or b"")
         return Owner(int(row["pid"]), str(row["host"]), str(row["actor"]), str(row["command"]), str(row["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def is_held(path: Path) -> bool:
     """Whether some process holds the lock right now."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
