@@ -129,7 +129,9 @@ def _totals(plan: Plan) -> str:
         text += _label_row(budget)
     if len(labelled) > MOST_NOTICES:
         text += row(f"{len(labelled) - MOST_NOTICES:,} more, none fuller", "", "", "", "", "")
-    return text + "\n"
+    notes = [f"{format_money(monthly.limit - monthly.after)} left of {monthly.name}"] if monthly is not None and monthly.after < monthly.limit else []
+    notes += [f"{format_money(cost.avoided)} avoided by using jobs again"] if cost.avoided else []
+    return text + (f"\n{'; '.join(notes)}.\n\n" if notes else "\n")
 
 
 def _fullest(budget: BudgetLine) -> tuple[int, str]:
