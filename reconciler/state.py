@@ -42,16 +42,22 @@ class State:
     pause: Pause | None = None
     notes: tuple[str, ...] = ()
     """What a reader should be told: that it was folded from the journal, or that its history forked."""
+    unsettled: tuple[Attempt, ...] | None = field(default=None, compare=False)
+    """The attempts in doubt and the duplicates, where whoever made this state has picked them already."""
 
     @property
     def doubts(self) -> list[Attempt]:
         """Attempts that may have been charged although no id is known, oldest first."""
-        return sorted((a for a in self.attempts.values() if a.status in DOUBTFUL), key=lambda a: (a.sent_at, a.id))
+        return sorted((a for a in self._unsettled if a.status in DOUBTFUL), key=lambda a: (a.sent_at, a.id))
 
     @property
     def duplicates(self) -> list[Attempt]:
         """Attempts for a spec that another history had bought, or may have bought, already; oldest first."""
-        return sorted((a for a in self.attempts.values() if a.duplicate_of is not None), key=lambda a: (a.sent_at, a.id))
+        return sorted((a for a in self._unsettled if a.duplicate_of is not None), key=lambda a: (a.sent_at, a.id))
+
+    @property
+    def _unsettled(self) -> Iterable[Attempt]:
+        return self.attempts.values() if self.unsettled is None else self.unsettled
 
     @property
     def world(self) -> str | None:

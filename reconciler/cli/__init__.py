@@ -10,13 +10,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+YOUNG_OBJECTS = 200_000
+"""So many new containers before the collector looks for garbage: a command mostly makes what it keeps (measured: 2 × at 100,000 models)."""
 
 
 def main() -> None:
     """Run the command line of this process and end it."""
     _open_standard_files()
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     try:
         from reconciler.cli.run import run
 

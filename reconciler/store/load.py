@@ -10,10 +10,10 @@ from typing import Any
 
 from reconciler.errors import HeadMoved, StateProblem
 from reconciler.fact import Draft, Fact, Kind
-from reconciler.job import SEEN, Pause
+from reconciler.job import DOUBTFUL, SEEN, Attempt, Pause
 from reconciler.ports import Head, Journal
-from reconciler.state import Books, fold_all
-from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table, checksum
+from reconciler.state import Books, State, fold_all
+from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Packed, Table, checksum
 
 
 @dataclass(slots=True)
@@ -24,10 +24,29 @@ class Held:
     head: Head | None = None
     sums: dict[str, int] = field(default_factory=dict)
     waiting: list[tuple[int, Draft]] = field(default_factory=list)
+    packed: Packed | None = None
+    """The attempts, where they were read for a reader: the books do not have them yet."""
+    unsettled: tuple[Attempt, ...] = ()
+    """Of the packed ones, those in doubt and the duplicates."""
+
+    def unpack(self) -> None:
+        """Put packed attempts into the books, for whoever folds facts on top of them."""
+        if self.packed is not None:
+            for attempt in self.packed.values():
+                self.books.index(attempt)
+            self.packed = None
+
+    def snapshot(self, notes: tuple[str, ...]) -> State:
+        """What was read as a state, its attempts still packed."""
+        state = self.books.snapshot(notes)
+        return state if self.packed is None else replace(state, attempts=self.packed, unsettled=self.unsettled)
 
 
-def read_rows(connection: sqlite3.Connection) -> Held:
-    """Everything in the state. Raises StateProblem when a row, or the number of rows, is not what was written."""
+def read_rows(connection: sqlite3.Connection, *, packed: bool = False) -> Held:
+    """Everything in the state. Raises StateProblem when a row, or the number of rows, is not what was written.
+
+    `packed`: attempts are checked like all other rows, but made only when somebody asks for one.
+    """
     held = Held()
     row = connection.execute("SELECT lineage, serial, head, pause, sums, checksum FROM book").fetchone()
     if row is None:
@@ -38,8 +57,11 @@ def read_rows(connection: sqlite3.Connection) -> Held:
     books.lineage, books.serial = row[0], row[1]
     held.head = _head(row[2])
     books.pause = None if row[3] is None else Pause(*json.loads(row[3]))
-    for attempt in _rows(connection, ATTEMPTS, sums, held.sums):
-        books.index(attempt)
+    if packed:
+        _pack(connection, held, sums)
+    else:
+        for attempt in _rows(connection, ATTEMPTS, sums, held.sums):
+            books.index(attempt)
     for job in _rows(connection, JOBS, sums, held.sums):
         books.jobs[job.id] = job
     for bound in _rows(connection, BINDINGS, sums, held.sums):
@@ -59,12 +81,34 @@ def read_waiting(connection: sqlite3.Connection) -> list[tuple[int, Draft]]:
     return waiting
 
 
+def _pack(connection: sqlite3.Connection, held: Held, expected: dict[str, int]) -> None:
+    texts: dict[str, bytes] = {}
+    unsettled: list[Attempt] = []
+    columns = [c.name for c in ATTEMPTS.columns]
+    key, status, duplicate_of, total = columns.index("id"), columns.index("status"), columns.index("duplicate_of"), 0
+    for text, row in ATTEMPTS.texts(_select(connection, ATTEMPTS)):
+        total += int(row[-1], 16)
+        texts[row[key]] = text
+        if row[status] in DOUBTFUL or row[duplicate_of] is not None:
+            unsettled.append(ATTEMPTS.from_text(text))
+    _check_sum(ATTEMPTS, total % (1 << 64), expected, held.sums)
+    held.packed, held.unsettled = Packed(ATTEMPTS, texts), tuple(unsettled)
+
+
 def _rows(connection: sqlite3.Connection, table: Table, expected: dict[str, int], sums: dict[str, int]) -> Iterator[Any]:
-    columns = ", ".join(f'"{c.name}"' for c in table.columns)
     total = 0
-    for entity, number in table.from_rows(connection.execute(f"SELECT {columns}, checksum FROM {table.name} ORDER BY rowid")):  # noqa: S608 (names are ours)
+    for entity, number in table.from_rows(_select(connection, table)):
         total = (total + number) % (1 << 64)
         yield entity
+    _check_sum(table, total, expected, sums)
+
+
+def _select(connection: sqlite3.Connection, table: Table) -> sqlite3.Cursor:
+    columns = ", ".join(f'"{c.name}"' for c in table.columns)
+    return connection.execute(f"SELECT {columns}, checksum FROM {table.name} ORDER BY rowid")  # noqa: S608 (names are ours)
+
+
+def _check_sum(table: Table, total: int, expected: dict[str, int], sums: dict[str, int]) -> None:
     if total != expected.get(table.name, 0):
         raise StateProblem(f"rows of {table.name} are missing: their sum does not fit", hint=DAMAGED)
     sums[table.name] = total
@@ -102,6 +146,7 @@ def catch_up(held: Held, journal: Journal, *, lineage: str | None, state_name: s
     _check_lineage(held.books.lineage, lineage)
     if not facts:
         return CaughtUp(held.books, head, [], _forked(head))
+    held.unpack()
     books = held.books.layer()
     fold_all(facts, books)
     return CaughtUp(books, head, facts, (f"{state_name} was behind its journal: {len(facts)} facts were folded in", *_forked(head)))

@@ -43,7 +43,9 @@ class SqliteStore:
 
     def view(self) -> State:
         """See `ports.Store.view`."""
-        return _told(self._caught_up(self._read_only()))
+        held = self._read_only(packed=True)
+        caught = self._caught_up(held)
+        return _told(caught, held.snapshot(caught.notes) if caught.books is held.books else None)
 
     @contextlib.contextmanager
     def hold(self, owner: Owner, *, wait_seconds: float) -> Iterator[SqliteWriter]:
@@ -121,12 +123,12 @@ class SqliteStore:
     def _caught_up(self, held: Held) -> CaughtUp:
         return catch_up(held, self._journal, lineage=self._lineage, state_name=self.path.name)
 
-    def _read_only(self) -> Held:
+    def _read_only(self, *, packed: bool = False) -> Held:
         if not is_there(self.path) or not is_whole(self.path):
             return Held()
         try:
             with contextlib.closing(open_for_reading(self.path)) as connection:
-                return read_rows(connection)
+                return read_rows(connection, packed=packed)
         except sqlite3.OperationalError as error:
             if self.path.with_name(self.path.name + "-journal").exists():
                 return Held()  # a writer died here: its changes are rolled back by the next writer; the journal has all facts
@@ -258,9 +260,9 @@ class SqliteStore:
         sync_folder(self.path.parent)  # the old journal must never be found beside the new state
 
 
-def _told(caught: CaughtUp) -> State:
-    """The state with what its reader should be told."""
-    state = caught.books.snapshot(caught.notes)
+def _told(caught: CaughtUp, state: State | None = None) -> State:
+    """The state, the given one or that of the books, with what its reader should be told."""
+    state = caught.books.snapshot(caught.notes) if state is None else state
     if not (twice := state.duplicates):
         return state
     names = ", ".join(f"{a.name} ({a.id}, {format_money(a.price)}, beside {a.duplicate_of})" for a in twice[:_MOST_NAMED])
