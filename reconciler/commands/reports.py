@@ -58,7 +58,8 @@ class Reporting:
         from reconciler.reports.run import Run
 
         who = self.context.provenance
-        run = Run(self.context.clock.now(), who.commit, who.run_url, code, reason or self.reason or REASONS.get(code, ""), self.diagnostics, self.result)
+        said = reason or self.reason or REASONS.get(code, "")
+        run = Run(self.context.clock.now(), who.commit, who.run_url, code, said, self.diagnostics, self.result, key=self._key())
         good = True
         for form, path in sorted(expanded(self.reports, self.context.environment), key=lambda report: report[0] in VALUES):
             good &= self._write_one(form, path, run if good else replace(run, exit_code=or_failed(code)))
