@@ -30,7 +30,7 @@ FLOORS = (
     ("state", "event"),
     ("ports",),
     ("plan",),
-    ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator", "forge", "cache"),
+    ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator", "forge", "cache", "log"),
     ("engine", "reports", "catalog"),
     ("commands",),
     ("cli",),

@@ -30,14 +30,22 @@ def close(error: BaseException, *, arguments: Sequence[str], environment: Mappin
         diagnostics: tuple[Diagnostic, ...] = ()
     else:
         message, hint = known.message, known.hint
-        code = known.code if isinstance(known, Interrupted) else known.exit_code
+        code = code_of(known)
         reason = known.failure_reason
         diagnostics = known.diagnostics if isinstance(known, Invalid) else ()
     if wants_json(arguments):
-        out.write(_without_keys(_document(arguments, message, hint, code=code, reason=reason, diagnostics=diagnostics), environment))
+        out.write(without_keys(_document(arguments, message, hint, code=code, reason=reason, diagnostics=diagnostics), environment))
     else:
-        err.write(_without_keys(_text(message, hint, diagnostics, _style(err, arguments, environment) if diagnostics else None), environment))
+        err.write(without_keys(_text(message, hint, diagnostics, _style(err, arguments, environment) if diagnostics else None), environment))
     return code
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code that an error ends with."""
+    known = _as_known(error)
+    if known is None:
+        return BUG
+    return known.code if isinstance(known, Interrupted) else known.exit_code
 
 
 def _as_known(error: BaseException) -> ReconcilerError | None:
@@ -114,7 +122,7 @@ def _document(arguments: Sequence[str], message: str, hint: str, *, code: int, r
     return json_text(document | {"diagnostics": [diagnostic_document(d) for d in found]})
 
 
-def _without_keys(text: str, environment: Mapping[str, str]) -> str:
+def without_keys(text: str, environment: Mapping[str, str]) -> str:
     """`text` without the values of key variables, raw, quoted or encoded."""
     from reconciler.settings import KEY_VARIABLES
 
@@ -138,7 +146,7 @@ def _shapes(value: str) -> list[str]:
 def _bug(error: Exception, arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     from reconciler import __version__
 
-    text = _without_keys(_report(error, arguments, __version__), environment)
+    text = without_keys(_report(error, arguments, __version__), environment)
     where = _written(text)
     kept = f"the report is in {where}" if where else "no report could be written"
     return f"a bug in reconciler {__version__} ({type(error).__name__}); what was recorded before is safe, and {kept}"

@@ -194,9 +194,37 @@ def _call(command: Command, values: dict[str, Any], process: Process) -> int:
 
         for sentence in unknown_variables(process.environment, list(COMMANDS)):
             process.err.line(f"Warning: {sentence}")
-        code = command.callback(_context(values, process), **values)
+        code = _logged(command, _context(values, process), values)
     assert isinstance(code, int), "a command returns its exit code"
     return code
+
+
+def _logged(command: Command, context: Context, values: dict[str, Any]) -> int:
+    """Run the command, with its log where one was asked for."""
+    assert command.callback is not None, "every command is declared with a function"
+    settings = context.settings
+    if settings.log.value == "off":
+        return int(command.callback(context, **values))
+    from pathlib import Path
+
+    from reconciler.cli.door import code_of, without_keys
+    from reconciler.log import opened
+
+    path = None if settings.log_path.value is None else Path(settings.log_path.value)
+
+    def redact(text: str) -> str:
+        return without_keys(text, context.environment)
+
+    with opened(settings.log.value, path, err=context.err.write, redactor=redact) as log:
+        log.info("command", extra={"data": {"command": command.name, "flags": sorted(k for k, v in values.items() if v), "pid": os.getpid()}})
+        try:
+            code = int(command.callback(context, **values))
+        except BaseException as error:
+            data = {"command": command.name, "exit_code": code_of(error), "error": type(error).__name__}
+            log.error("command failed", extra={"data": data})  # noqa: TRY400 (a traceback could hold anything)
+            raise
+        log.info("command done", extra={"data": {"command": command.name, "exit_code": code}})
+        return code
 
 
 def _context(values: dict[str, Any], process: Process) -> Context:

@@ -95,6 +95,10 @@ def connect(context: Context, project: Project, *, emulate: bool, lineage: str) 
         else:
             endpoint = project_settings(context, project).endpoint.value
             key = read_key(context.environment)
+            if context.settings.log.value != "off":
+                from reconciler.log import hide
+
+                hide(key.redact)
         api = PixazoApi(endpoint, key, project.trainers, polls_per_second=_rate(project, endpoint), proxy_environment={} if emulate else context.environment)
         stack.callback(api.close)
         yield Connected(api, _origin(context, api.endpoint, "emulated" if emulate else api.world, key, lineage), pace)

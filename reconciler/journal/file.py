@@ -72,6 +72,7 @@ class FileJournal:
             _write_all(descriptor, data, head.length)
             _sync(descriptor)
         self._hash, self._length = hasher, head.length + len(data)
+        _log_appended(lines)
         return Head((lines[-1].fact.hash,) if lines else head.hashes, self._length, hasher.hexdigest()), [line.fact for line in lines]
 
     def reserve(self, count: int) -> None:
@@ -154,7 +155,19 @@ class FileJournal:
             raise HeadMoved("the journal is shorter than what the state was folded from")
         first = content.count(b"\n", 0, start) + 1
         raws = content[start:end].split(b"\n")[:-1]
-        return [decode(raw, number) for number, raw in enumerate(raws, first)], end
+        lines: list[Line] = []
+        for number, raw in enumerate(raws, first):
+            try:
+                lines.append(decode(raw, number))
+            except StateProblem as problem:
+                if start and b"\0" in raw:
+                    good = start + sum(len(line.raw) + 1 for line in lines)
+                    problem.hint = (
+                        "the machine lost power while this was appended, so nothing of it was sent; if no facts of others were merged"
+                        f" just before, cut it off: truncate -s {good} {self.path.name}"
+                    )
+                raise
+        return lines, end
 
     def _rehash(self, head: Head) -> hashlib._Hash:
         return hashlib.sha256(self._content()[: head.length])
@@ -182,6 +195,15 @@ class FileJournal:
             ) from None
         except OSError as error:
             raise StateProblem(f"the journal {self.path}: {error.strerror or type(error).__name__}") from error
+
+
+def _log_appended(lines: Sequence[Line]) -> None:
+    """What kinds of facts are durable now, by their hashes; not what they say."""
+    import logging
+
+    logger = logging.getLogger("reconciler.journal")
+    for line in lines if logger.isEnabledFor(logging.INFO) else ():
+        logger.info("journal appended", extra={"data": {"kind": line.fact.kind.value, "hash": line.fact.hash, "bytes": len(line.raw) + 1}})
 
 
 def _continues(lines: Sequence[Line], known: Sequence[str]) -> bool:

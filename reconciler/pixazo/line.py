@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import ssl
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,6 +24,8 @@ from reconciler.pixazo.proxy import proxy_for
 from reconciler.pixazo.watchdog import Guard, Watchdog
 from reconciler.text import safe
 
+_LOG = logging.getLogger("reconciler.pixazo")
+TRACE = 5
 KEY_HEADER = b"Ocp-Apim-Subscription-Key"
 CONNECT_SECONDS = 10.0
 """For one address of the host; the exchange's own deadline ends it earlier."""
@@ -54,6 +58,8 @@ class Wire:
         self.watchdog = Watchdog()
         self._context = _tls_context(endpoint, environment)
         self._proxy = proxy_for(endpoint, environment)
+        proxy = urlsplit(self._proxy).hostname if self._proxy else None
+        _LOG.debug("wire", extra={"data": {"origin": endpoint.origin, "proxy": proxy}})
 
     def transport(self) -> httpx.HTTPTransport:
         """A pool of one connection: no retries, no redirects, nothing read from the environment."""
@@ -95,15 +101,18 @@ class Line:
         """Send `ask` once and read what comes. Raises nothing but what `before_first_byte` raises."""
         with self._wire.watchdog.guard(deadline_seconds, stop) as guard:
             progress = _Progress(guard, before_first_byte, self._socket)
+            began = time.monotonic()
             try:
-                return self._without_key(self._attempt(self._request(ask, progress, deadline_seconds), progress, most_bytes))
+                exchange = self._without_key(self._attempt(self._request(ask, progress, deadline_seconds), progress, most_bytes))
             except Exception as error:
                 if error is progress.hook_error:
                     raise
                 trouble, detail = (guard.reason, "") if guard.reason else trouble_of(error)
-                return Exchange(progress.stage, trouble=trouble, detail=detail, received_at=time.time())
+                exchange = Exchange(progress.stage, trouble=trouble, detail=detail, received_at=time.time())
             finally:
                 self._socket = progress.release()
+        _log_exchange(ask, exchange, time.monotonic() - began)
+        return exchange
 
     def _without_key(self, exchange: Exchange) -> Exchange:
         # Here, before anything is cut to length: half a key would not be recognised afterwards.
@@ -161,6 +170,7 @@ class _Progress:
             guard.hold(known)
 
     def __call__(self, name: str, info: Mapping[str, Any]) -> None:
+        _LOG.debug("connection", extra={"data": {"event": name}})  # the name alone: `info` holds headers
         if name.endswith("connect_tcp.complete"):
             self._connected(info["return_value"].get_extra_info("socket"))
         elif name.endswith("start_tls.complete"):
@@ -207,6 +217,25 @@ class _Progress:
         if self._guard.reason is not None:
             raise TimeoutError("cut before the first byte")
         self.stage = Stage.SENT
+
+
+def _log_exchange(ask: Ask, exchange: Exchange, seconds: float) -> None:
+    """One line a request, without bodies and headers; `trace` adds the answer's headers, which hold no key any more."""
+    if not _LOG.isEnabledFor(logging.INFO):
+        return
+    data: dict[str, object] = {
+        "method": "GET" if ask.body is None else "POST",
+        "path": urlsplit(ask.url).path,
+        "status": exchange.status,
+        "stage": exchange.stage.value,
+        "duration_ms": round(seconds * 1000),
+        "bytes": len(exchange.body),
+    }
+    if exchange.trouble is not None:
+        data["trouble"] = exchange.trouble.name.lower()
+    if _LOG.isEnabledFor(TRACE):
+        data["headers"] = {name: safe(value, limit=200) for name, value in exchange.headers[:100]}
+    _LOG.info("request", extra={"data": data})
 
 
 def _tls_context(endpoint: Endpoint, environment: Mapping[str, str]) -> ssl.SSLContext:

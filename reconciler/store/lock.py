@@ -33,9 +33,17 @@ def locked(path: Path, owner: Owner, *, wait_seconds: float) -> Iterator[None]:
         if os.fstat(descriptor).st_ino != path.stat(follow_symlinks=False).st_ino:
             raise StateProblem(f"the lock {path} was replaced while it was taken; nothing was done", hint="never remove the lock file")
         _sign(descriptor, owner)
+        _log("lock taken", path)
         yield
+        _log("lock given back", path)
     finally:
         os.close(descriptor)
+
+
+def _log(what: str, path: Path) -> None:
+    import logging
+
+    logging.getLogger("reconciler.store").info(what, extra={"data": {"path": str(path)}})
 
 
 def _wait(descriptor: int, path: Path, until: float) -> None:
