@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.project import Project
 
 PROJECT_TEXT = """\
+# yaml-language-server: $schema=.reconciler/project.schema.json
 # The project. `reconciler validate` checks it; `reconciler schema project` describes every key.
 version: 1
 trainer: pixazo-flux2-pro        # built in: FLUX.2 pro, text to image
@@ -73,7 +74,7 @@ def run(context: Context, *, folder: str | None, from_requests: str | None = Non
     elif is_new and not any(_manifests(root)):
         _write(root / "models" / "example.yaml", EXAMPLE_TEXT, made)
     missing = [*_lines_in(root / ".gitignore", IGNORED, made), *_lines_in(root / ".gitattributes", MERGED, made)]
-    _write_schema(root, made)
+    _write_schemas(root, project, made)
     _open_state(here, project)
     _tell(context, root, made, started=is_new)
     if converted is not None:
@@ -188,10 +189,13 @@ def _lines_in(path: Path, lines: tuple[str, ...], made: list[str]) -> list[tuple
     return [(path.name, line) for line in lines if line not in present]
 
 
-def _write_schema(root: Path, made: list[str]) -> None:
-    from reconciler.commands.schema import schema_text
+def _write_schemas(root: Path, project: Project, made: list[str]) -> None:
+    """What editors check by: manifests, with the parameters of this project's trainers, and the project file."""
+    from reconciler.manifest.schema import manifest_schema, project_schema
+    from reconciler.reports.document import json_text
 
-    _write(root / ".reconciler" / "schema.json", schema_text("manifest"), made)
+    _write(root / ".reconciler" / "schema.json", json_text(manifest_schema(project.trainers.values())), made)
+    _write(root / ".reconciler" / "project.schema.json", json_text(project_schema()), made)
 
 
 def _open_state(context: Context, project: Project) -> None:
