@@ -22,6 +22,7 @@ SECTOR = 512
 Image = dict[str, bytes]
 
 _LINE = re.compile(r"^(\d+)\s+(?:<\.\.\. (\w+) resumed>(.*)|(\w+)\((.*))$")
+_END = re.compile(r"\)\s+= ")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _HANDLE = re.compile(r"^(\d+)<([^>]*)>")
 
@@ -85,8 +86,9 @@ class Recorder:
         return None
 
     def _call(self, name: str, text: str, since: int) -> None:
-        arguments, _, result = text.rpartition(") = ")
-        if not arguments or result.startswith(("-1", "?")):
+        *before, result = _END.split(text)
+        arguments = "".join(before)
+        if not before or result.startswith(("-1", "?")):
             return
         texts = [_unhex(t) for t in _TEXT.findall(arguments)]
         match name:

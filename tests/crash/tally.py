@@ -12,6 +12,9 @@ from tests.crash.world import Verdict
 FIGURES = "CRASH_FIGURES"
 """The file that a sweep appends its figures to; `bench/crash.py` sets it and adds them up."""
 
+THIN = int(os.environ.get("CRASH_THIN", "1"))
+"""The full sweeps take each so-manieth case: 1 is all of them."""
+
 
 @dataclass
 class Tally:

@@ -15,7 +15,7 @@ from reconciler.errors import StateProblem
 from reconciler.journal.file import FileJournal
 from reconciler.state import State, fold_all
 from tests.crash.powerloss import Image
-from tests.crash.tally import Tally
+from tests.crash.tally import THIN, Tally
 from tests.crash.test_power import MEMORY, disk, snapshot
 from tests.crash.world import APPLY, OWNER, Project, World, store_of
 
@@ -128,15 +128,16 @@ def test_a_sample_of_damage(healthy: Healthy, place: Path, name: str) -> None:
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("name", [STATE, JOURNAL])
 def test_thousands_of_flipped_bits(healthy: Healthy, place: Path, name: str, share: int) -> None:
-    flips(healthy, place, name, 2000 // SHARES, seed=10 + share).demand()
+    flips(healthy, place, name, 2000 // SHARES // THIN, seed=10 + share).demand()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("name", [STATE, JOURNAL])
-def test_every_length(healthy: Healthy, place: Path, name: str, share: int) -> None:
-    """Every length of the journal; of the state every 16 bytes, which are all that differ: pages are read whole."""
-    cuts(healthy, place, name, SHARES * (16 if name == STATE else 1), share * (16 if name == STATE else 1)).demand()
+def test_all_lengths(healthy: Healthy, place: Path, name: str, share: int) -> None:
+    """Every second length of the journal; of the state every 32 bytes: its pages are read whole."""
+    step = (32 if name == STATE else 2) * THIN
+    cuts(healthy, place, name, SHARES * step, share * step).demand()
 
 
 def test_a_journal_alone_that_is_cut_within_a_line_is_an_error(healthy: Healthy, place: Path) -> None:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.crash.commands import Ended
-from tests.crash.tally import Tally
+from tests.crash.tally import THIN, Tally
 from tests.crash.world import APPLY, Project, World
 
 MODELS = 40
@@ -80,4 +80,4 @@ def test_a_sample_of_random_kills(world: World) -> None:
 @pytest.mark.parametrize("share", range(SHARES))
 def test_two_hundred_random_kills(world: World, share: int) -> None:
     """The same 200 times in all."""
-    sweep(world, "random: kill -9", 200 // SHARES, seed=100 + share).demand()
+    sweep(world, "random: kill -9", 200 // SHARES // THIN, seed=100 + share).demand()
