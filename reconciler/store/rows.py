@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from reconciler.canonical import canonical_json
@@ -27,23 +28,43 @@ class Column(NamedTuple):
     out_of: Callable[[Any], Any] | None = None
 
 
+_scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
+
+
+def _parsed(text: str) -> Any:
+    """As `json.loads`, without looking for blanks around it: a third of the time, and a state holds a million such texts."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError("not JSON") from None
+    if end != len(text):
+        raise ValueError("not JSON")
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _money(text: str) -> Decimal:
+    return Decimal(text)
+
+
 def _artifacts_into(artifacts: Sequence[Artifact]) -> str:
     return canonical_json([[a.role, a.url, a.path, a.file_name, a.size_bytes] for a in artifacts])
 
 
 def _artifacts_out_of(text: str) -> tuple[Artifact, ...]:
-    return () if text == "[]" else tuple(Artifact(*row) for row in json.loads(text))
+    return () if text == "[]" else tuple(Artifact(*row) for row in _parsed(text))
 
 
+_SENT, _PHASES = {str(s): s for s in Sent}, {str(p): p for p in Phase}
 _TEXT, _TEXT_OR_NULL = "TEXT NOT NULL", "TEXT"
 _SPECIAL: dict[str, Column] = {
-    "spec": Column("spec", _TEXT, canonical_json, json.loads),
-    "metadata": Column("metadata", _TEXT, canonical_json, json.loads),
-    "price": Column("price", _TEXT, money_text, Decimal),
-    "status": Column("status", _TEXT, str, Sent),
-    "phase": Column("phase", _TEXT, str, Phase),
+    "spec": Column("spec", _TEXT, canonical_json, _parsed),
+    "metadata": Column("metadata", _TEXT, canonical_json, _parsed),
+    "price": Column("price", _TEXT, money_text, _money),
+    "status": Column("status", _TEXT, str, _SENT.__getitem__),
+    "phase": Column("phase", _TEXT, str, _PHASES.__getitem__),
     "artifacts": Column("artifacts", _TEXT, _artifacts_into, _artifacts_out_of),
-    "consents": Column("consents", _TEXT, lambda ids: canonical_json(list(ids)), lambda text: tuple(json.loads(text))),
+    "consents": Column("consents", _TEXT, lambda ids: canonical_json(list(ids)), lambda text: () if text == "[]" else tuple(_parsed(text))),
     "superseded": Column("superseded", "INTEGER NOT NULL", int, bool),
     "charged": Column("charged", "INTEGER NOT NULL", int, bool),
     "polls": Column("polls", "INTEGER NOT NULL"),
