@@ -249,16 +249,14 @@ def _outcome(books: Books, fact: Fact) -> None:
         before = Sent.SENDING if attempt.status in (Sent.IN_DOUBT, Sent.WRITTEN_OFF) else attempt.status
         attempt = replace(attempt, status=before, salvaged=read)
     if adds(attempt.status, status):
-        evidence = str(data.get("evidence", ""))
-        attempt = replace(attempt, status=status, ended_at=fact.at, http_status=data.get("http_status"), evidence=evidence)
+        attempt = replace(attempt, status=status, ended_at=fact.at, http_status=data.get("http_status"), evidence=str(data.get("evidence", "")))
     if attempt != books.attempts[attempt.id]:
         _keep(books, attempt)
 
 
 def _accepted(books: Books, fact: Fact, attempt: Attempt) -> None:
     """An id is known: it was paid for, whatever was believed before. Another id of the same attempt is a job of its own that cost nothing more."""
-    data = fact.data
-    job = _job_of(attempt, fact)
+    data, job = fact.data, _job_of(attempt, fact)
     if attempt.status is not Sent.ACCEPTED:
         books.jobs[job.id] = job
         ended = replace(attempt, status=Sent.ACCEPTED, ended_at=fact.at, job=job.id, request_id=job.request_id)
@@ -275,7 +273,7 @@ def _second_id(books: Books, attempt: Attempt, job: Job) -> None:
         books.jobs[job.id] = replace(job, superseded=first.superseded)
         books.attempts[attempt.id] = replace(attempt, request_id=job.request_id)
         job = first
-    other = _job_under_other_id(job.id, job.request_id)
+    other = _other_job(job.id, job.request_id)
     books.jobs.setdefault(other, replace(job, id=other, attempt=None, price=ZERO))
 
 
@@ -296,13 +294,12 @@ def _job_of(attempt: Attempt, fact: Fact) -> Job:
     )
 
 
-def _job_under_other_id(job_id: str, request_id: str) -> str:
+def _other_job(job_id: str, request_id: str) -> str:
     return f"{job_id}-{sha256(request_id.encode()).hexdigest()[:8]}"
 
 
 def _resolution(books: Books, fact: Fact) -> None:
-    data = fact.data
-    attempt = books.attempts[data["attempt"]]
+    data, attempt = fact.data, books.attempts[fact.data["attempt"]]
     if data.get("request_id"):
         _accepted(books, fact, attempt)
     elif adds(attempt.status, Sent.WRITTEN_OFF) and data.get("salvaged") == attempt.salvaged:
@@ -310,11 +307,10 @@ def _resolution(books: Books, fact: Fact) -> None:
 
 
 def _settled(books: Books, fact: Fact) -> None:
-    data = fact.data
-    job = books.jobs[data["job"]]
+    data, job = fact.data, books.jobs[fact.data["job"]]
     request_id = data.get("request_id", job.request_id)
     if request_id != job.request_id:
-        job = books.jobs[_job_under_other_id(job.id, request_id)]
+        job = books.jobs[_other_job(job.id, request_id)]
     phase = next_phase(job.phase, Phase(data["phase"]))
     if phase is job.phase and not job.phase.is_pending and job.settled_at:
         return
