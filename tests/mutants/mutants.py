@@ -108,8 +108,8 @@ MUTANTS = (
     Mutant(
         "the lock file is deleted",
         "store/lock.py",
-        "    finally:\n        os.close(descriptor)\n\n\ndef _wait(",
-        "    finally:\n        path.unlink(missing_ok=True)\n        os.close(descriptor)\n\n\ndef _wait(",
+        "        _sign(descriptor, owner)\n",
+        "        _sign(descriptor, owner)\n        path.unlink(missing_ok=True)\n",
         (f"{CONFORMANCE}::test_the_lock_file_stays_where_it_is",),
     ),
     Mutant(
