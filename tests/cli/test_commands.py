@@ -76,6 +76,7 @@ def test_init_makes_a_project_whose_plan_has_one_model(call: Call, project: Path
         "models/example.yaml",
         ".gitignore",
         ".gitattributes",
+        ".reconciler/project.schema.json",
         ".reconciler/schema.json",
         "state/purchases.jsonl",
         "state/reconciler.db",
