@@ -18,7 +18,7 @@ Target = Literal["terminal", "log", "markdown", "html", "xml", "csv", "annotatio
 REDACTED = "<redacted>"
 
 _DATA_URL = re.compile(r"(?<![A-Za-z0-9])data:(?:[a-z0-9.+-]{1,100}/[a-z0-9.+-]{1,100})?(?:;[^\s\"'<>,;]{0,100}){0,10},[^\s\"'<>`]*", re.IGNORECASE)
-_URL = re.compile(r"://(?P<user>[^\s/?#\"'<>`]*@)?(?P<rest>[^\s?#\"'<>`]*)(?P<query>\?(?:<redacted>)*[^\s\"'<>`#]*)?(?P<fragment>#[^\s\"'<>`]*)?")
+_URL = re.compile(r"://(?P<user>[^\s/?#\"'<>`]*@)?(?P<rest>(?:(?!://)[^\s?#\"'<>`])*)(?P<query>\?(?:<redacted>)*[^\s\"'<>`#]*)?(?P<fragment>#[^\s\"'<>`]*)?")
 _SECRET_PARAMETER = re.compile(
     r"(?P<name>[?&;](?:x-(?:amz|goog)-[a-z0-9-]{1,40}|signature|sig|se|sp|sv|st|expires|token|access_token|api_?key|key|password|secret"
     r"|awsaccesskeyid|googleaccessid|policy)=)[^\s&\"'<>`]+",

@@ -91,7 +91,8 @@ def _variables(names: Sequence[str]) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    return "'" + _printable(value).replace("'", "'\\''") + "'"
+    # `##` is broken up for CI runners; to a shell it is the same word
+    return "'" + _printable(value).replace("'", "'\\''").replace("##", "#''#") + "'"
 
 
 def _printable(text: str) -> str:
@@ -101,7 +102,8 @@ def _printable(text: str) -> str:
 
 def output_yaml(document: Mapping[str, Any]) -> str:
     """The document as YAML; every string is quoted, so nothing is read as anything else."""
-    return "".join(f"{line}\n" for line in _yaml(document))
+    # as in JSON: a `#` beside a `#` occurs only inside of strings, and a CI runner could take it for a command
+    return "".join(f"{line}\n" for line in _yaml(document)).replace("##", "#\\u0023")
 
 
 def _yaml(value: Any) -> list[str]:
