@@ -95,3 +95,15 @@ def front_page() -> str:
 def words_of_commands() -> dict[str, list[str]]:
     """Each command with its flags as they are typed, for shell completion."""
     return {name: [f"-{flag}" for flag in sorted(load(name).known)] for name in COMMANDS}
+
+
+def places_of_names() -> tuple[list[str], list[str]]:
+    """Where the name of a model stands, for shell completion: commands that take one as a word, and flags that take one as their value."""
+    import click
+
+    from reconciler.cli.flag import Flag
+
+    commands = {name: load(name).params for name in COMMANDS}
+    words = [name for name, params in commands.items() if any(isinstance(p, click.Argument) and "NAME" in (p.metavar or "") for p in params)]
+    flags = {p.spelled for params in commands.values() for p in params if isinstance(p, Flag) and p.metavar == "NAME"}
+    return words, sorted(flags)

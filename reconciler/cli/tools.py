@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli.command import declare
 from reconciler.cli.flag import Factor, OneOf, Whole, value_flag
-from reconciler.cli.shared import endpoint_flag, json_flag, together, variables
+from reconciler.cli.shared import endpoint_flag, environment_flag, json_flag, together, variables
 
 SCHEMAS = ("manifest", "project", "plan", "events", "validate", "status", "jobs", "error")
 SHELLS = ("bash", "zsh", "fish")
@@ -59,14 +59,19 @@ def doctor(context: Any, *, json: bool, endpoint: str | None) -> int:
     return command.run(context, json=json)
 
 
-@declare("completion", epilog="bash: source <(reconciler completion bash)", bare=True)
-@click.argument("shell", type=OneOf(*SHELLS), metavar="|".join(SHELLS))
-def completion(out: Any, *, shell: str) -> int:
-    """A completion script for a shell."""
-    from reconciler.cli.table import words_of_commands
+@declare("completion", epilog="bash: source <(reconciler completion bash). `models` prints what the scripts offer as names.")
+@click.argument("shell", type=OneOf(*SHELLS, "models"), metavar="|".join((*SHELLS, "models")))
+@together(environment_flag)
+def completion(context: Any, *, shell: str) -> int:
+    """A completion script for a shell; it offers commands, flags and the names of models."""
+    if shell == "models":
+        from reconciler.commands import names
+
+        return names.run(context)
+    from reconciler.cli.table import places_of_names, words_of_commands
     from reconciler.commands import completion as command
 
-    return command.run(out, shell=shell, words=words_of_commands())
+    return command.run(context.out, shell=shell, words=words_of_commands(), names=places_of_names())
 
 
 @declare("version", bare=True)
