@@ -21,7 +21,18 @@ from pathlib import Path
 
 ROOT = str(Path(__file__).resolve().parents[2])
 PACKAGE = os.path.join(ROOT, "reconciler") + os.sep
-MONEY = ("engine/", "store/", "journal/", "pixazo/", "commands/apply.py", "commands/init.py", "commands/resolve.py", "commands/adopt.py", "commands/refresh.py")
+MONEY = (
+    "engine/",
+    "store/",
+    "journal/",
+    "pixazo/",
+    "commands/apply.py",
+    "commands/init.py",
+    "commands/resolve.py",
+    "commands/adopt.py",
+    "commands/refresh.py",
+    "commands/merge.py",
+)
 """The purchase path: the files whose every executed line is a moment to die at."""
 THIRD_PARTY = (
     "httpx",
@@ -135,18 +146,6 @@ def patch(name: str) -> None:
         raise ValueError(name)
 
 
-def rebuild() -> int:
-    """What `state rebuild` does to the store, called as the store offers it."""
-    from reconciler.journal.file import FileJournal
-    from reconciler.ports import Owner
-    from reconciler.store.sqlite import SqliteStore
-
-    state = Path("state/reconciler.db")
-    owner = Owner(os.getpid(), "here", "tests", "rebuild", "2026-01-01T00:00:00Z")
-    SqliteStore(state, FileJournal(state.with_name("purchases.jsonl")), now=lambda: "2026-01-01T00:00:00Z").rebuild(owner, wait_seconds=1)
-    return 0
-
-
 def child(case: dict) -> None:
     """Never returns."""
     code = 70
@@ -172,7 +171,7 @@ def child(case: dict) -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
         if case.get("record") or case.get("kill_at") or case.get("stop_at"):
             tracer.install()
-        code = rebuild() if case["words"] == ["state", "rebuild"] else run(case["words"])
+        code = run(case["words"])
         sys.settrace(None)
         threading.settrace(None)
         sys.stdout.flush()

@@ -114,6 +114,19 @@ def _merged(world: World) -> Project:
     return project
 
 
+def _two_clones(world: World) -> Project:
+    """Two clones bought apart; their journals are to be joined by the command."""
+    project, other = world.project(1), world.project(1)
+    shutil.rmtree(other.folder)
+    shutil.copytree(project.folder, other.folder)
+    other.dataset = project.dataset
+    other.want(1, first_step=500)
+    assert project.run(*APPLY).code == 0
+    assert other.run(*APPLY).code == 0
+    project.beside = other.folder
+    return project
+
+
 def _kept_aside_and_merged(world: World) -> Project:
     """Both at once: the state is folded anew while an answer waits in the old one."""
     project = world.project(1)
@@ -196,6 +209,13 @@ SCENARIOS = (
     ),
     Scenario("kept aside", _kept_aside, lambda p: APPLY, _applies, _no_doubt),
     Scenario("torn", _torn, lambda p: APPLY, _applies, _no_doubt),
+    Scenario(
+        "merge",
+        _two_clones,
+        lambda p: ("state", "merge", str(p.beside)),
+        lambda p: [(("state", "merge", str(p.beside)), (0,)), (APPLY, (0, 7))],
+        _all_known,
+    ),
     Scenario("merged", _merged, lambda p: APPLY, _applies, _all_known),
     Scenario("kept aside and merged", _kept_aside_and_merged, lambda p: APPLY, _applies, _all_known),
     Scenario("rebuild", _bought, lambda p: ("state", "rebuild"), lambda p: [(APPLY, (0,))], _all_known),

@@ -12,7 +12,7 @@ from tests.crash.world import World
 
 NAMED = {s.name: s for s in SCENARIOS}
 IN_THE_SAMPLE = ("fresh", "resume")
-SWEPT = ("fresh", "four at once", "resume", "poll", "retry", "resolve: found", "kept aside", "torn", "merged", "rebuild", "init")
+SWEPT = ("fresh", "four at once", "resume", "poll", "retry", "resolve: found", "kept aside", "torn", "merge", "merged", "rebuild", "init")
 SAMPLE = 5
 SHARES = 4
 

@@ -101,6 +101,8 @@ class Project:
     folder: Path
     dataset: str
     consents: int = 0
+    beside: Path | None = None
+    """Another clone, to be merged with."""
 
     def want(self, models: int, *, first_step: int = 100) -> None:
         specs = {f"m{i:02d}": {"dataset": self.dataset, "steps": first_step + i} for i in range(models)}
