@@ -41,10 +41,10 @@ def _run(context: Context, options: PlanOptions, report: Reporting) -> int:
     if options.out is not None:
         save(context.root / options.out, plan)
     if options.json:
-        from reconciler.plan.document import plan_document
-        from reconciler.reports.document import json_text
+        from reconciler.reports.plan_json import plan_json
 
-        context.out.write(json_text(plan_document(plan)))
+        for piece in plan_json(plan):
+            context.out.write(piece)
     else:
         show_notes(context, outcome)
         _warn_of_other_world(context, plan, outcome.world)
@@ -130,10 +130,9 @@ def _text(context: Context, plan: Plan, last_refresh: str | None) -> str:
 
 def save(path: Path, plan: Plan) -> None:
     """Write the plan as a file that `apply` takes, whole or not at all."""
-    from reconciler.plan.document import plan_document
-    from reconciler.reports.document import json_text
+    from reconciler.reports.plan_json import plan_json
 
-    write_file(path, json_text(plan_document(plan)))
+    write_file(path, plan_json(plan))
 
 
 def exit_code(plan: Plan, *, detailed: bool) -> int:

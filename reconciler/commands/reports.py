@@ -93,11 +93,9 @@ class Reporting:
         return True
 
     def _pieces(self, form: str, run: Run) -> Iterable[str]:
-        from reconciler.reports.formats import json_lines, render
+        from reconciler.reports.formats import pieces
 
-        if form in self.documents:
-            return [self.documents[form]()]
-        return json_lines(self.plan, run) if form == "jsonl" else [render(form, self.plan, run)]
+        return [self.documents[form]()] if form in self.documents else pieces(form, self.plan, run)
 
 
 def check_reports(reports: Reports) -> None:

@@ -46,6 +46,11 @@ def json_text(value: Any) -> str:
     return _inert(json.dumps(plain(value), ensure_ascii=True, indent=2, allow_nan=False)) + "\n"
 
 
+def json_nested(value: Any, *, depth: int) -> str:
+    """`value` as it stands in a `json_text` that many levels deep: without the indent of its first line and without a newline at its end."""
+    return _inert(json.dumps(plain(value), ensure_ascii=True, indent=2, allow_nan=False)).replace("\n", "\n" + "  " * depth)
+
+
 def _inert(text: str) -> str:
     # `#` occurs only inside of strings, so the escape is the same text to every JSON reader
     return text.replace("##", "#\\u0023")

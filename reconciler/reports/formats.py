@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.plan.change import Plan
-from reconciler.plan.document import change_document, diagnostic_document, plan_document, plan_foot, plan_head
+from reconciler.plan.document import change_document, diagnostic_document, plan_foot, plan_head
 from reconciler.reports.annotations import github_annotations
 from reconciler.reports.badge import badge_json, badge_svg
 from reconciler.reports.ci_values import dotenv, github_output
@@ -14,6 +14,7 @@ from reconciler.reports.document import FORMAT_VERSION, json_line, json_text
 from reconciler.reports.gitlab import codequality, gitlab_terraform
 from reconciler.reports.junit import junit
 from reconciler.reports.markdown import comment_markdown, summary_markdown
+from reconciler.reports.plan_json import plan_json
 from reconciler.reports.run import Run
 from reconciler.reports.sarif import sarif
 
@@ -29,6 +30,13 @@ def render(form: str, plan: Plan | None, run: Run = NO_RUN) -> str:
     return FORMATS[form](plan, run)
 
 
+def pieces(form: str, plan: Plan | None, run: Run = NO_RUN) -> Iterable[str]:
+    """The same text in pieces: what holds every change is never held whole."""
+    if form == "json" and plan is not None:
+        return plan_json(plan)
+    return json_lines(plan, run) if form == "jsonl" else [render(form, plan, run)]
+
+
 def json_lines(plan: Plan | None, run: Run) -> Iterator[str]:
     """Header, one change a line, footer with the digests; each with its newline. Never holds more than one change."""
     if plan is None:
@@ -41,7 +49,7 @@ def json_lines(plan: Plan | None, run: Run) -> Iterator[str]:
 
 
 def _json(plan: Plan | None, run: Run) -> str:
-    return json_text(_invalid(run) if plan is None else plan_document(plan))
+    return json_text(_invalid(run)) if plan is None else "".join(plan_json(plan))
 
 
 def _invalid(run: Run) -> dict[str, Any]:
