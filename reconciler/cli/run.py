@@ -86,6 +86,10 @@ def _dispatch(process: Process) -> int:
     if line.command == "help":
         return _help(line.words, process.out)
     name = resolve_name(line.command)
+    if name == "version" and not line.words and not line.front and not any(word.startswith("RECONCILER_CLI_ARGS") for word in process.environment):
+        from reconciler.commands.version import run as tell_versions
+
+        return tell_versions(process.out, json=False)  # what says only this needs no parser of flags
     from reconciler.cli.table import load
 
     command = load(name)

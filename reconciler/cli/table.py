@@ -46,6 +46,12 @@ COMMANDS: dict[str, Entry] = {
     "version": Entry(TOOLS, "Versions of the program and what it stands on", "tools"),
 }
 ALIASES = {"import": "adopt"}
+PAGE_WIDTH = 80
+PURPOSE = "Infrastructure as code for LoRA models: declare them in YAML, see what would be trained and what it costs, buy exactly that, once."
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 error, 2 changes (-detailed-exitcode), 4 refused, 5 plan changed, 6 locked, "
+    "7 in doubt, 8 job failed, 9 wait over, 10 declined, 64 usage."
+)
 
 INSTEAD = {
     "destroy": "nothing that was bought can be destroyed or refunded. Remove the model from its manifest and apply: the name is forgotten, the job stays in the ledger",
@@ -66,30 +72,25 @@ def load(name: str) -> Command:
 
 
 def front_page() -> str:
-    """The page of `reconciler -help`."""
-    import click
+    """The help page of the program. Written without click: somebody is waiting for nothing else."""
+    import textwrap
 
-    formatter = click.HelpFormatter(width=80, max_width=80)
-    formatter.write_text("Usage: reconciler COMMAND [FLAGS] ...")
-    formatter.write_paragraph()
-    formatter.write_text("Infrastructure as code for LoRA models: declare them in YAML, see what would be trained and what it costs, buy exactly that, once.")
-    for group in (START, BUY, LOOK, SETTLE, TOOLS):
-        with formatter.section(group):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items() if entry.group == group])
-    with formatter.section("Everywhere"):
-        formatter.write_dl(
-            [
-                ("-chdir=DIR", "Work in this folder"),
-                ("-no-color", "Never write colour"),
-                ("-help", "This page, or that of a command: reconciler plan -help"),
-                ("-version", "The version"),
-            ]
-        )
-    formatter.write_paragraph()
-    formatter.write_text(
-        "Exit codes: 0 done, 1 error, 2 changes (-detailed-exitcode), 4 refused, 5 plan changed, 6 locked, 7 in doubt, 8 job failed, 9 wait over, 10 declined, 64 usage."
-    )
-    return formatter.getvalue()
+    text = textwrap.TextWrapper(PAGE_WIDTH, replace_whitespace=False, break_on_hyphens=False)
+    every = [
+        ("-chdir=DIR", "Work in this folder"),
+        ("-no-color", "Never write colour"),
+        ("-help", "This page, or that of a command: reconciler plan -help"),
+        ("-version", "The version"),
+    ]
+    sections = [(group, [(name, entry.summary) for name, entry in COMMANDS.items() if entry.group == group]) for group in (START, BUY, LOOK, SETTLE, TOOLS)]
+    lines = ["Usage: reconciler COMMAND [FLAGS] ...", "", *text.wrap(PURPOSE)]
+    for title, rows in (*sections, ("Everywhere", every)):
+        column = max(len(word) for word, _ in rows) + 4
+        body = textwrap.TextWrapper(PAGE_WIDTH, initial_indent="", subsequent_indent=" " * column)
+        lines += ["", f"{title}:"]
+        for word, sentence in rows:
+            lines += body.wrap(f"{f'  {word}':{column}}{sentence}")
+    return "\n".join([*lines, "", *text.wrap(EXIT_CODES)]) + "\n"
 
 
 def words_of_commands() -> dict[str, list[str]]:
