@@ -101,3 +101,44 @@ def test_a_test_that_keeps_the_key_to_itself_passes(pytester, monkeypatch, repo)
     """The guards do not stand in the way of an honest test."""
     result = _suite_of_one(pytester, monkeypatch, repo, "def test_fine(tmp_path, suite_key):\n    print('ok')\n    (tmp_path / 'log').write_text('ok')")
     result.assert_outcomes(passed=1)
+
+
+LEAKS = {
+    "base64": "import base64; out = base64.b64encode(b'user:' + suite_key.encode()).decode()",
+    "URL": "import urllib.parse; out = urllib.parse.quote(suite_key, safe='')",
+    "JSON": "import json; out = json.dumps({'a': suite_key + chr(34)})",
+    "repr": "out = repr({'a': suite_key})",
+}
+
+
+@pytest.mark.parametrize("shape", LEAKS)
+@pytest.mark.parametrize("way", ["print(out)", "(tmp_path / 'x').write_text(out)", "import logging; logging.getLogger('httpcore').debug(out)"])
+def test_the_key_is_found_in_every_shape(pytester, monkeypatch, repo, shape, way):
+    """Encoded, on the screen, in a file, in a log at debug level."""
+    pytester.makeini("[pytest]\nlog_level = DEBUG")
+    result = _suite_of_one(pytester, monkeypatch, repo, f"def test_leak(tmp_path, suite_key):\n    {LEAKS[shape]}\n    {way}")
+    counts = result.parseoutcomes()
+    assert counts.get("failed", 0) + counts.get("errors", 0) == 1
+    result.stdout.no_re_match_line("suite[0-9a-f]{32}")
+
+
+def test_a_child_that_prints_the_key_fails_its_test(pytester, monkeypatch, repo):
+    """What a test collects from a pipe is searched as well."""
+    body = "import subprocess, sys\ndef test_leak():\n    subprocess.run([sys.executable, '-c', 'import os; print(os.environ[\"PIXAZO_API_KEY\"])'], capture_output=True)"
+    result = _suite_of_one(pytester, monkeypatch, repo, body)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*a child printed the API key*"])
+
+
+def test_a_child_whose_command_line_holds_the_key_is_not_started(suite_key, trespass):
+    """The process list is read by everybody."""
+    for words in (["true", f"--key={suite_key}"], f"true {suite_key}"):
+        with pytest.raises(trespass, match="command line of a child"):
+            subprocess.Popen(words, shell=isinstance(words, str))
+
+
+def test_a_failing_test_does_not_show_the_key_in_its_traceback(pytester, monkeypatch, repo):
+    """An assertion about the key says that it failed, not what the key is."""
+    result = _suite_of_one(pytester, monkeypatch, repo, "def test_wrong(suite_key):\n    assert suite_key == 'x'")
+    result.assert_outcomes(failed=1)
+    result.stdout.no_re_match_line("suite[0-9a-f]{32}")

@@ -47,6 +47,18 @@ def _check_file(path):
         raise Trespass(f"a test opened {path}, the default state of this checkout; use tmp_path")
 
 
+_KEYS = ("PIXAZO_API_KEY", "PIXAZO_SUBSCRIPTION_KEY")
+
+
+def _check_words(words):
+    """The process list shows the words of a command line to everybody."""
+    keys = [os.environ[name].encode() for name in _KEYS if len(os.environ.get(name, "")) >= 8]
+    words = [words] if isinstance(words, (str, bytes)) else words
+    said = b"\n".join(os.fsencode(word) for word in words)
+    if any(key in said for key in keys):
+        raise Trespass("the API key stands in the command line of a child")
+
+
 def _guard(event, args):
     if event in ("open", "sqlite3.connect"):
         _check_file(args[0])
@@ -54,6 +66,8 @@ def _guard(event, args):
         _check_address(args[0], args[1])
     elif event in ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"):
         _check_host(args[0])
+    elif event in ("subprocess.Popen", "os.exec", "os.posix_spawn"):
+        _check_words(args[1])
 
 
 sys.addaudithook(_guard)

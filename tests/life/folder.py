@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from tests.documents import check
 
-KEY = "life-key-0123456789abcdef"
+KEY = os.environ["PIXAZO_API_KEY"]
+"""The suite's own key: whatever a life writes or prints is searched for it."""
 PROJECT = """version: 1
 budget:
   per_apply: 1000.00
