@@ -39,7 +39,9 @@ def write_manifests(folder: Path, count: int, files: int) -> None:
         (folder / f"part-{number:05}.yaml").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def write_project(folder: Path, count: int, files: int, *, bought: bool = True, pending: bool = False) -> None:
+def write_project(
+    folder: Path, count: int, files: int, *, bought: bool = True, pending: bool = False, world: str = "emulated", endpoint: str = "emulated"
+) -> None:
     """A project of `count` models; with a state in which all are bought, and have trained well or are `pending`."""
     write_manifests(folder / "models", count, files)
     text = f"version: 1\nmanifests: [models/**/*.yaml]\nstate:\n  lineage: {LINEAGE}\n"
@@ -47,17 +49,17 @@ def write_project(folder: Path, count: int, files: int, *, bought: bool = True, 
     models = load(folder, environment="default").catalog.models.values() if bought else []  # type: ignore[union-attr]
     state = folder / "state"
     state.mkdir(mode=0o700)
-    drafts = itertools.chain([genesis(AT, lineage=LINEAGE)], *(_bought(n, m, pending=pending) for n, m in enumerate(models)))
+    drafts = itertools.chain([genesis(AT, lineage=LINEAGE)], *(_bought(n, m, pending=pending, world=world, endpoint=endpoint) for n, m in enumerate(models)))
     (state / "purchases.jsonl").write_bytes(b"".join(line.raw + b"\n" for line in encode_all(drafts, ())))
     (state / "purchases.jsonl").chmod(0o600)
     store = SqliteStore(state / "reconciler.db", FileJournal(state / "purchases.jsonl"), lineage=LINEAGE, now=SystemClock().now)
     store.rebuild(Owner(1, "bench", "bench", "bench", AT), wait_seconds=0)
 
 
-def _bought(n: int, model: Model, *, pending: bool) -> Iterator[Draft]:
+def _bought(n: int, model: Model, *, pending: bool, world: str, endpoint: str) -> Iterator[Draft]:
     attempt, job, request = f"at-{n:08}", f"job-{n:08}", f"00000000-0000-4000-8000-{n:012}"
     base = {"environment": "default", "name": model.name, "trainer": model.spec.trainer, "spec_digest": model.spec.digest}
-    sent = {"price": money_text(Decimal(8)), "endpoint": "emulated", "world": "emulated", "body": '{"steps": 1000}', "body_sha256": "0" * 64}
+    sent = {"price": money_text(Decimal(8)), "endpoint": endpoint, "world": world, "body": '{"steps": 1000}', "body_sha256": "0" * 64}
     who = {"actor": "", "commit": "", "run_url": "", "key": ""}
     yield Draft(Kind.INTENT, AT, {"attempt": attempt, **base, "spec": model.spec.document(), **sent, **who})
     yield Draft(Kind.OUTCOME, AT, {"attempt": attempt, "verdict": "accepted", "job": job, "request_id": request, "http_status": 200})

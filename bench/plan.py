@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import medians, run, table
+from bench.measure import medians, run, table
 
 GOAL = 0.5
 """Times Terraform's time."""

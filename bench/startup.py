@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from measure import medians, table
+from bench.measure import medians, table
 
 GOAL = 5.0
 """Times `python -c pass`."""

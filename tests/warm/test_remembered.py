@@ -122,12 +122,16 @@ def happen(project: Path, original: Path, event: str, number: int) -> None:  # n
         case "touch":
             os.utime(manifest, ns=(1_700_000_000_000_000_000 + number, 1_700_000_000_000_000_000 + number))
         case "add":
-            (project / f"models/extra-{number % 3}.yaml").write_text(f"version: 1\nmodels:\n  extra-{number % 3}: {{dataset: 'https://a.example.com/{number % 2}.zip'}}\n")
+            (project / f"models/extra-{number % 3}.yaml").write_text(
+                f"version: 1\nmodels:\n  extra-{number % 3}: {{dataset: 'https://a.example.com/{number % 2}.zip'}}\n"
+            )
         case "drop":
             for extra in list((project / "models").glob("extra-*"))[:1]:
                 extra.unlink()
         case "defaults":
-            (project / "models/_defaults.yaml").write_text(f"version: 1\ndefaults: {{description: d{number % 2}, lora_rank: 16}}\n" if number % 3 else "version: [\n")
+            (project / "models/_defaults.yaml").write_text(
+                f"version: 1\ndefaults: {{description: d{number % 2}, lora_rank: 16}}\n" if number % 3 else "version: [\n"
+            )
         case "undefaults":
             (project / "models/_defaults.yaml").unlink(missing_ok=True)
         case "budget":
@@ -234,7 +238,7 @@ def test_looks_alone_decide_once_files_have_rested(project: Path, plan: Plan, mo
     monkeypatch.setattr(witness, "RACY_NANOSECONDS", 0)
     hashed: list[int] = []
     recall = Memory.recall
-    monkeypatch.setattr(Memory, "recall", lambda self: (outcome := recall(self), hashed.append(self.hashed_bytes))[0])
+    monkeypatch.setattr(Memory, "recall", lambda self: (recall(self), hashed.append(self.hashed_bytes))[0])
     plan()
     plan()
     assert hashed[1] == (project / "reconciler.yaml").stat().st_size

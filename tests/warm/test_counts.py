@@ -1,0 +1,145 @@
+"""What a plan costs, counted and not timed: files read, bytes hashed, rows and statements, models decided. Each grows with what changed."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.inputs import write_project
+from reconciler.cache import witness
+from reconciler.cache.witness import Witness
+from reconciler.cli.run import run
+from reconciler.manifest import catalog, models
+from reconciler.plan import make
+from reconciler.store import load, rows
+
+MODELS, FILES = 60, 12
+
+
+@pytest.fixture(scope="module")
+def bought(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bought")
+    write_project(folder, MODELS, FILES)
+    return folder
+
+
+@pytest.fixture
+def project(bought: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(bought, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(witness, "RACY_NANOSECONDS", 0)
+    return folder
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the expensive things were done since it was last cleared."""
+    seen: Counter[str] = Counter()
+
+    def count(owner: Any, name: str, what: str) -> None:
+        original: Callable[..., Any] = getattr(owner, name)
+
+        def counting(*arguments: Any, **named: Any) -> Any:
+            seen[what] += 1
+            return original(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    count(catalog, "read_file", "files parsed")
+    count(models, "make_spec", "spec digests")
+    count(make, "decide", "models decided")
+    count(make, "change_document", "change documents")
+    count(rows, "_encode", "rows checked")
+    digest, select = Witness._digest, load._select
+
+    def hashing(self: Witness, path: Path) -> str | None:
+        seen["bytes hashed"] += path.stat().st_size if path.suffix != ".py" else 0
+        return digest(self, path)
+
+    def selecting(connection: sqlite3.Connection, table: Any) -> Iterator[Any]:
+        seen["statements"] += 1
+        for row in select(connection, table):
+            seen["rows read"] += 1
+            yield row
+
+    monkeypatch.setattr(Witness, "_digest", hashing)
+    monkeypatch.setattr(load, "_select", selecting)
+    return seen
+
+
+def plan(monkeypatch: pytest.MonkeyPatch, *words: str, **environment: str) -> str:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert run(["plan", *words], {"PATH": os.environ["PATH"]} | environment) == 0
+    return out.buffer.getvalue().decode()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_a_cold_plan_reads_everything_once(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(monkeypatch, RECONCILER_CACHE_DIR=os.devnull)
+    assert counted["files parsed"] == FILES
+    assert counted["spec digests"] == counted["models decided"] == MODELS
+    assert counted["statements"] == 3
+    assert counted["rows read"] == 3 * MODELS
+    assert counted["rows checked"] <= 3 * MODELS + 10
+    assert counted["change documents"] == 0
+
+
+def test_a_warm_plan_hashes_the_project_file_and_reads_nothing_else(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(monkeypatch)
+    counted.clear()
+    assert "No changes" in plan(monkeypatch)
+    assert counted == {"bytes hashed": (project / "reconciler.yaml").stat().st_size}
+
+
+def test_a_fresh_checkout_is_hashed_once_and_not_parsed(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(monkeypatch)
+    for path in (project / "models").iterdir():
+        os.utime(path)
+    counted.clear()
+    plan(monkeypatch)
+    size = sum(path.stat().st_size for path in (project / "models").iterdir())
+    assert counted == {"bytes hashed": size + (project / "reconciler.yaml").stat().st_size}
+    counted.clear()
+    plan(monkeypatch)
+    assert counted == {"bytes hashed": (project / "reconciler.yaml").stat().st_size}
+
+
+def test_documents_are_made_for_changes_only(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    path = project / "models/part-00000.yaml"
+    path.write_text(path.read_text().replace("steps: 1000", "steps: 900"))
+    plan(monkeypatch, RECONCILER_CACHE_DIR=os.devnull)
+    assert counted["change documents"] == path.read_text().count("steps: 900")
+
+
+def test_attempts_stay_packed_unless_somebody_asks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows are checked like all others; their values are not made."""
+    made: Counter[str] = Counter()
+    original = rows.Table.from_text
+    monkeypatch.setattr(rows.Table, "from_text", lambda self, text: (made.update([self.name]), original(self, text))[1])
+    plan(monkeypatch, RECONCILER_CACHE_DIR=os.devnull)
+    assert made["attempts"] <= 2, "one tells the world that all were bought in"
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_what_a_cold_plan_does_grows_in_a_straight_line(
+    tmp_path: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch, factor: int, project: Path
+) -> None:
+    plan(monkeypatch, RECONCILER_CACHE_DIR=os.devnull)
+    once = dict(counted)
+    write_project(tmp_path / "larger", factor * MODELS, factor * FILES)
+    monkeypatch.chdir(tmp_path / "larger")
+    counted.clear()
+    plan(monkeypatch, RECONCILER_CACHE_DIR=os.devnull)
+    for what, number in once.items():
+        assert counted[what] <= factor * number + 10, what
