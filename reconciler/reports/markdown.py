@@ -60,7 +60,7 @@ def marker(plan: Plan | None, run: Run) -> str:
         "key": f"{plan.lineage[:8]}/{plan.environment}" if plan is not None else run.key,
         "plan": plan.plan_digest if plan is not None else "",
         "spend": plan.spend_digest if plan is not None else "",
-        "due": money_text(plan.cost.due) if plan is not None else "",
+        "due": "" if plan is None else str(run.result.get("not_bought_amount", "0.00")) if _is_applied(run) else money_text(plan.cost.due),
         "sha": run.commit,
         "at": run.at,
     }
@@ -74,7 +74,13 @@ def _markdown(plan: Plan | None, run: Run, *, most_bytes: int, marker: str) -> s
     head = marker + _title(plan, run) + _result(run)
     if plan is None:
         return head + _problems(run.problems(None)) + _foot(plan, run)
-    head += f"{counts_text(plan.counts)}\n\n" + _totals(plan) + _problems(run.problems(plan)) + _refusals(plan) + _doubts(plan)
+    head += (
+        f"{counts_text(plan.counts)}\n\n"
+        + _totals(plan, since="" if _is_applied(run) else SINCE)
+        + _problems(run.problems(plan))
+        + _refusals(plan)
+        + _doubts(plan)
+    )
     foot = _foot(plan, run)
     return head + _details(plan, most_bytes - _size(head) - _size(foot)) + foot
 
@@ -116,14 +122,19 @@ def _result(run: Run) -> str:
     return "".join(f"> {markdown_text(line, limit=2000)}\\\n" for line in said[:MOST_NOTICES]).removesuffix("\\\n") + "\n\n"
 
 
-def _totals(plan: Plan) -> str:
+def _is_applied(run: Run) -> bool:
+    """Whether this is the result of an apply: what was due is bought then, or stands among what was not."""
+    return bool(run.result) and run.result.get("command", "apply") == "apply"
+
+
+def _totals(plan: Plan, *, since: str) -> str:
     cost = plan.cost
     monthly = next((b for b in plan.budgets if b.name == "budget.per_month"), None)
     limit = "" if monthly is None else f"{share_percent(monthly.after, monthly.limit)} % of {format_money(monthly.limit)}"
     after = format_money(cost.spent_month + cost.worst)
     so_far = f"{format_money(cost.spent_month)} ({plural(cost.jobs_month, 'job')})"
     text = row("", "due", "at worst", f"{markdown_text(cost.month)} so far", "after apply, at worst", "limit") + "|---|--:|--:|--:|--:|--:|\n"
-    text += row("**total**", f"**+{format_money(cost.due)}** {SINCE}", format_money(cost.worst), so_far, after, limit)
+    text += row("**total**", f"**+{format_money(cost.due)}** {since}".rstrip(), format_money(cost.worst), so_far, after, limit)
     labelled = [b for b in plan.budgets if b.name.startswith("budget.by_label.")]
     for budget in sorted(labelled, key=_fullest)[:MOST_NOTICES]:
         text += _label_row(budget)

@@ -125,6 +125,8 @@ def test_a_pull_request_is_planned_reviewed_merged_and_bought_exactly_once(world
     (posted,) = forge.bodies()
     assert "applied" in posted.splitlines()[1]
     assert "2 bought $16.00" in posted
+    assert " since " not in posted
+    assert '"due":"0.00"' in posted.splitlines()[0]
     again = world.push(commit)
     assert again["plan"].outputs["paid"] == "0"
     assert again["approve"].result == "skipped"
@@ -230,6 +232,8 @@ def test_the_nightly_refresh_writes_how_jobs_ended_and_keeps_one_comment(world: 
     status = world.repository.work
     assert status.run("journal", "pull").code == 0
     assert {m["phase"] for m in status.run("status", "-json").json["models"]} == {"succeeded"}
+    assert [e["what"] for e in status.run("history", "keeper", "-json").json["entries"]] == ["bought", "succeeded"]
+    assert status.run("cost", "-json").json["total"]["spent"] == "24.00"
     assert world.charges == 3
 
 
