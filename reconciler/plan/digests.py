@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.canonical import digest_of
+from reconciler.canonical import canonical_json, digest_of
 
 FORMAT_VERSION = "1.0"
 """Of the plan document: minor = additive, major = breaking."""
@@ -22,9 +23,18 @@ def spend_digest(paid: Iterable[tuple[str, str, str]]) -> str:
 
 
 def plan_digest(environment: str, lineage: str, endpoint: str, changes: Iterable[Mapping[str, Any]]) -> str:
-    """Over all changes as documents. Models that merely train on are left out: a poll must not make a plan another one."""
-    rows = [_row(change) for change in changes if change["action"] != "wait"]
-    return digest_of({"environment": environment, "lineage": lineage, "endpoint": endpoint, "changes": rows})
+    """Over all changes as documents. Models that merely train on are left out: a poll must not make a plan another one.
+
+    `digest_of` a document with these four keys, of which no more than one change is held at a time.
+    """
+    digest, sign = hashlib.sha256(b'{"changes":['), ""
+    for change in changes:
+        if change["action"] != "wait":
+            digest.update((sign + canonical_json(_row(change))).encode("ascii"))
+            sign = ","
+    rest = canonical_json({"endpoint": endpoint, "environment": environment, "lineage": lineage})
+    digest.update(f"],{rest[1:]}".encode("ascii"))
+    return "sha256:" + digest.hexdigest()
 
 
 def _row(change: Mapping[str, Any]) -> dict[str, Any]:
