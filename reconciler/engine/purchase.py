@@ -182,7 +182,7 @@ class Buyer:
             if not isinstance(verdict, Accepted):
                 raise
             bought = f"{attempt.name} is request id {verdict.request_id} (attempt {attempt.id}, {format_money(attempt.price)})"
-            raise Unacknowledged(f"{problem.message}. BOUGHT: {bought}", hint=problem.hint) from problem
+            raise Unacknowledged(f"BOUGHT: {bought}; {problem.message}", hint=problem.hint) from problem
         self._say(attempt, verdict, now)
 
     def _say(self, attempt: Attempt, verdict: Verdict, now: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from reconciler.errors import HeadMoved, StateProblem
 from reconciler.fact import Draft, Fact, Kind
 from reconciler.journal.aside import Aside
-from reconciler.journal.chain import encode_all
+from reconciler.journal.chain import Line, encode_all
 from reconciler.journal.copy import check_addition, extended, extends, line_start, lineage_of, lines_missing, replace_copy, whole_lines
 from reconciler.journal.file import FileJournal
 from reconciler.journal.plumbing import REMOTE, Git, check_branch
@@ -163,6 +163,18 @@ class GitJournal(FileJournal):
             extended(self.path, content[len(copy) :], start=len(copy))
         else:
             replace_copy(self.path, content)
+
+    def absorb(self, lines: Sequence[Line]) -> None:
+        """See `FileJournal.absorb`: to the branch, then to the copy."""
+        if self._tip is None:
+            self.fetch()
+        copy = self.copy()
+        if len(copy) != self._end:
+            raise HeadMoved("another runner appended to the journal first")
+        if lines:
+            addition = b"".join(line.raw + b"\n" for line in lines)
+            self.land({FILE: copy + addition}, self._tip, lines[-1].fact.hash, f"journal: {len(lines)} facts of another copy")
+        super().absorb(lines)
 
     def land(self, files: Mapping[str, bytes], parent: str | None, last: str, subject: str) -> None:
         """Push until it is known whether these files have landed on top of `parent`; `last` is the hash of the journal's last line.

@@ -210,7 +210,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def said(err: bytes) -> str:
-    """What git wrote to stderr as one inert line: the lines that say why, without advice."""
+    """What git and the remote wrote to stderr as one inert line: what says why, without advice."""
     lines = [line.strip() for line in err.decode("utf-8", "replace").splitlines()]
-    wanted = [line for line in lines if line and not line.startswith(("hint:", "To ", "warning: templates"))]
-    return safe("; ".join(wanted[-6:]), limit=400)
+    why = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "!"))] or [line for line in lines if line]
+    return safe("; ".join(why[-4:]), limit=300)

@@ -274,7 +274,7 @@ class SqliteWriter:
         if progress.in_journal:
             return "the answer is safe in the journal"
         if entry.is_kept:
-            return "the answer is safe on this disk and enters the journal at the next start"
+            return "the answer is safe in a file beside the state and enters the journal at the next start"
         if not self._journal_broken:
             try:
                 self._head, _ = self._journal.append(entry.drafts, self._head)
