@@ -227,3 +227,9 @@ def test_the_size_of_a_catalog_does_not_break_the_comment(project: Project) -> N
     assert Path(project.path / "s.md").stat().st_size <= 1_000_000
     assert len((project.path / "a.txt").read_text().splitlines()) == 10
     assert "3,000 changes" in (project.path / "m.md").read_text()
+
+
+def test_a_file_name_stays_one_property_of_its_annotation(project: Project) -> None:
+    (project.path / "models" / "a,line=9,title=x::boo.yaml").write_text('{"version": 1, "models": {"a": {"dataset": "https://data.example.com/a.zip"}}}')
+    assert project.run("plan", "-report=annotations=a.txt").code == 0
+    assert (project.path / "a.txt").read_text().startswith("::notice file=models/a%2Cline=9%2Ctitle=x%3A%3Aboo.yaml,line=1,title=")
