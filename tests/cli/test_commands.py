@@ -457,6 +457,15 @@ def test_a_state_that_is_gone_is_folded_from_the_journal_and_says_so(call: Call,
     assert not Path("state/reconciler.db").exists()
 
 
+def test_a_journal_of_another_kind_is_refused(call: Call, project: Path) -> None:
+    text = Path("reconciler.yaml").read_text()
+    Path("reconciler.yaml").write_text(text.replace("  path: state/reconciler.db\n", "  path: state/reconciler.db\n  journal: s3://ledger\n"))
+    result = call("plan")
+    assert result.code == 1
+    assert "s3://ledger" in result.err
+    assert "git:BRANCH" in result.err
+
+
 def test_a_journal_on_a_branch_needs_a_repository(call: Call, project: Path) -> None:
     text = Path("reconciler.yaml").read_text()
     Path("reconciler.yaml").write_text(text.replace("  path: state/reconciler.db\n", "  path: state/reconciler.db\n  journal: git:ledger\n"))
