@@ -25,6 +25,7 @@ from reconciler.ports import Head, Shared
 
 FALLOC_FL_KEEP_SIZE = 1
 MAX_JOURNAL_BYTES = 4 << 30
+_CHUNK_BYTES = 1 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
@@ -44,6 +45,9 @@ class FileJournal:
 
     def read(self, after: Head | None) -> tuple[Head, list[Fact]]:
         """See `ports.Journal.read`. An unfinished last line is left out."""
+        if after is not None and (whole := self._digest_if_unchanged(after)) is not None:
+            self._torn, self._hash, self._length = b"", whole, after.length
+            return Head(heads((), after.hashes), after.length, after.digest), []
         content = self._content()
         start = 0 if after is None else after.length
         prefix = hashlib.sha256(memoryview(content)[:start])
@@ -133,6 +137,18 @@ class FileJournal:
                 raise HeadMoved("somebody else appended to the journal")
             _write_all(descriptor, data, self._end)
             _sync(descriptor)
+
+    def _digest_if_unchanged(self, after: Head) -> hashlib._Hash | None:
+        """The hash over the file when it holds exactly what `after` covers: the everyday case, for which it need not be held whole."""
+        whole = hashlib.sha256()
+        with self._problems():
+            descriptor = self._open(os.O_RDONLY)
+            with os.fdopen(descriptor, "rb", buffering=0) as stream:
+                if os.fstat(descriptor).st_size != after.length:
+                    return None
+                while chunk := stream.read(_CHUNK_BYTES):
+                    whole.update(chunk)
+        return whole if whole.hexdigest() == after.digest else None
 
     def _content(self) -> bytes:
         with self._problems():
