@@ -46,7 +46,11 @@ def show(context: Any, *, plan_file: str | None, resolved: str | None, matrix: s
         return command.run_plan(context, plan_file=plan_file, json=json)
     if matrix is not None:
         return command.run_matrix(context, name=matrix, json=json)
-    return command.run_model(context, name=resolved, json=json) if resolved is not None else command.run_state(context, json=json)
+    if resolved is not None:
+        from reconciler.commands import resolved as resolving
+
+        return resolving.run(context, name=resolved, json=json)
+    return command.run_state(context, json=json)
 
 
 @declare("output", epilog="Only models that have trained well have outputs.")

@@ -42,14 +42,15 @@ class Source:
 
 
 class Problems:
-    """Collects diagnostics; at most 1,000 for each file, so that a bad file of 10 MB stays readable."""
+    """Collects diagnostics; at most 1,000 errors and as many warnings for each file, so that a bad file of 10 MB stays readable."""
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
         self.errors = 0
         """How many errors so far."""
         self._seen: set[tuple[str, str, Place | None]] = set()
-        self._count: dict[str, int] = {}
+        self._count: dict[tuple[str, Severity], int] = {}
+        """By file and severity: no number of warnings may hide an error."""
 
     def add(
         self,
@@ -68,8 +69,8 @@ class Problems:
         self.errors += kind == "error"
         if (code, summary, place) in self._seen:  # a wrong default is met in every model; it is one fault
             return
-        file = place.file if place else ""
-        count = self._count[file] = self._count.get(file, 0) + 1
+        counted = (place.file if place else "", kind)
+        count = self._count[counted] = self._count.get(counted, 0) + 1
         if count > MAX_PROBLEMS_PER_FILE:
             return
         if count == MAX_PROBLEMS_PER_FILE:

@@ -67,13 +67,32 @@ def test_every_value_of_a_model_is_shown_with_the_file_and_line_that_it_comes_fr
     place = {path: (f["file"], f["line"]) for path, f in fields.items()}
     assert place["learning_rate"] == ("models/_defaults.yaml", 3)
     assert place["description"] == ("models/team/a.yaml", 3)
-    assert place["dataset"] == ("models/team/a.yaml", 7)
+    assert place["dataset"] == ("models/team/a.yaml", 7), "its url"
     assert place["dataset identity"] == ("models/team/a.yaml", 8)
     assert place["labels.team"][0] == "reconciler.yaml"
     assert (place["steps"], fields["steps"]["origin"], fields["steps"]["value"]) == ((None, None), "default of trainer pixazo-flux2-pro", 1000)
     text = offline.run("show", "-resolved", "otter").out
     assert "models/_defaults.yaml:3:18" in text
     assert "default of trainer pixazo-flux2-pro" in text
+
+
+def test_a_value_with_variables_names_where_they_were_set(offline: Inside) -> None:
+    offline.project("environments:\n  dev: {vars: {bucket: https://d.example.com}}\n")
+    offline.write(
+        "version: 1\nvariables:\n  steps: {type: integer, default: 900}\n  data: {default: '${var.bucket}/o.zip'}\nmodels:\n"
+        "  otter:\n    dataset: ${var.data}\n    steps: ${var.steps}\n"
+    )
+    fields = {f["path"]: f["variables"] for f in offline.run("show", "-resolved=otter", "-json", "-e=dev").json["fields"]}
+    assert fields["steps"] == [{"name": "steps", "origin": "models/a.yaml:3:35"}]
+    assert [v["name"] for v in fields["dataset"]] == ["bucket", "data"]
+    assert [v["origin"].rsplit(":", 2)[0] for v in fields["dataset"]] == ["reconciler.yaml", "models/a.yaml"]
+    assert fields["learning_rate"] == []
+    text = offline.run("show", "-resolved=otter", "-e=dev", "-var=steps=800", RECONCILER_VAR_bucket="https://x.example.com").out
+    rows = [line.split() for line in text.splitlines()]
+    assert ["steps", "800", "models/a.yaml:8:12"] in rows
+    assert ["${var.steps}", "-var"] in rows
+    assert ["${var.bucket}", "RECONCILER_VAR_bucket"] in rows
+    assert ["${var.data}", "models/a.yaml:4:19"] in rows
 
 
 def git(folder: Path, *words: str) -> None:

@@ -82,6 +82,16 @@ def test_a_product_above_the_limit_is_told_with_its_price_before_anything_is_exp
     assert "199 x 9901 = 1,970,299 combinations, $15,762,392.00; the limit is 1,000" in offline.run("plan").err
 
 
+def test_no_number_of_warnings_hides_an_error(offline: Inside) -> None:
+    steps = ", ".join(map(str, range(20_000, 22_000)))
+    offline.write(f"version: 1\nmodels:\n  shots:\n    dataset: https://d.example.com/o.zip\n    matrix:\n      steps: [{steps}]\n")
+    found = offline.run("validate", "-json")
+    assert found.code == 1
+    severities = [d["severity"] for d in found.json["diagnostics"]]
+    assert (severities.count("error"), severities.count("warning")) == (1, 1000)
+    assert "2,000 combinations, $16,000.00; the limit is 1,000" in found.out
+
+
 def test_prices_per_step_are_summed_over_the_product(offline: Inside) -> None:
     offline.project('prices:\n  - {from: 2026-01-01, per_step: "0.01", minimum: "8.00"}\n')
     sweep(offline, rates="[1e-5, 2e-5, 3e-5]")
