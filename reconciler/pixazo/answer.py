@@ -23,7 +23,7 @@ class Unreadable(ValueError):
 def read_json(data: bytes) -> Any:
     """The value in `data`. Raises Unreadable."""
     try:
-        text = data.decode("utf-8-sig")
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")  # the codec for both is a file, and may be out of reach when the disk fails
     except UnicodeDecodeError:
         raise Unreadable("it is not UTF-8") from None
     if not text.strip():
