@@ -69,7 +69,7 @@ def calls_of(world: World, scenario: Scenario, names: Sequence[str] = IO_CALLS) 
 def _counted(world: World, scenario: Scenario, names: Sequence[str], *, in_worker: bool) -> list[Call]:
     project = scenario.begin(world)
     log = Path(project.folder, "calls.log")
-    world.commands.under_strace(project.folder, trace(names), *scenario.words(project), log=log, **Call(in_worker, "", 0).entry)
+    world.commands.under_strace(project.folder, trace([*names, "connect"]), *scenario.words(project), log=log, **Call(in_worker, "", 0).entry)
     if not log.exists():
         return []
     text = log.read_text(errors="replace").splitlines()
@@ -82,4 +82,4 @@ def _counted(world: World, scenario: Scenario, names: Sequence[str], *, in_worke
             counts[found[1], found[2]] += 1
     # the thread that stopped itself is the one to count: the worker is the only one that connects when it is entered there
     wanted = next((thread for thread, name in counts if name == "connect"), "") if in_worker else first
-    return [Call(in_worker, name, n) for (thread, name), count in sorted(counts.items()) if thread == wanted for n in range(1, count + 1)]
+    return [Call(in_worker, name, n) for (thread, name), count in sorted(counts.items()) if thread == wanted and name in names for n in range(1, count + 1)]

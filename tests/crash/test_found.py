@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,35 @@ MOMENTS: dict[str, tuple[str, Callable[..., Any]]] = {
 }
 
 
+LOADED = """
+import sys
+from reconciler.cli.run import run
+from reconciler.engine.purchase import Buyer
+from reconciler.store.writer import SqliteWriter
+
+record, settle, before = SqliteWriter.record, Buyer._settle, set()
+
+def recording(self, drafts):
+    record(self, drafts)
+    before.update(sys.modules)
+
+def settling(self, *rest):
+    settle(self, *rest)
+    print("LOADED", sorted(set(sys.modules) - before), file=sys.stderr)
+
+SqliteWriter.record, Buyer._settle = recording, settling
+sys.exit(run(["apply", "-auto-approve"]))
+"""
+
+
+def test_nothing_is_loaded_from_the_disk_between_the_first_byte_and_the_kept_answer(world: World) -> None:
+    """The answer of a purchase is read and kept also when no file can be opened any more."""
+    project = world.project(1)
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=project.folder, env=world.commands.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done
+    assert "LOADED []" in done.stderr
+
+
 def places_in(places: list[Place], function: Callable[..., Any]) -> list[Place]:
     lines, first = inspect.getsourcelines(function)
     file = (inspect.getsourcefile(function) or "").rpartition("/reconciler/")[2]
@@ -38,6 +69,6 @@ def test_a_kill_at_this_moment_loses_nothing(world: World, moment: str) -> None:
     name, function = MOMENTS[moment]
     places = places_in(places_of(world, NAMED[name]), function)
     assert places
-    tally = sweep(world, NAMED[name], places[:: max(1, len(places) // 12)])
+    tally = sweep(world, NAMED[name], places[:: max(1, len(places) // 6)])
     assert tally.kills
     tally.demand()

@@ -11,7 +11,7 @@ from tests.crash.scenarios import SCENARIOS, Scenario, settle
 from tests.crash.tally import THIN, Tally
 from tests.crash.world import World
 
-SAMPLE = 4
+SAMPLE = 3
 STRIDES = {"fresh": 2, "four at once": 3}
 """The full sweep takes each so-manieth line of a scenario; what is not named here shares most of its lines with these: each eighth."""
 SHARES = 4

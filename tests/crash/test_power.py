@@ -35,13 +35,13 @@ class Recording:
     truth: State
     """What is known at the end, when nothing was lost."""
     bodies: dict[str, int] = field(default_factory=dict)
-    """SHA-256 of every body that was sent → the moment."""
+    """SHA-256 of every purchase's body that was sent → the moment."""
     said: dict[str, int] = field(default_factory=dict)
     """Every id that was shown → the moment."""
 
     def __post_init__(self) -> None:
         for index, op in enumerate(self.ops):
-            if op.what == "post" and op.data.startswith(b"{"):
+            if op.what == "post" and op.data.startswith(b'{"image_data_url"'):
                 self.bodies["sha256:" + hashlib.sha256(op.data).hexdigest()] = index
             elif op.what == "said":
                 for found in _ACCEPTED.finditer(op.data.decode(errors="replace")):

@@ -71,8 +71,8 @@ def sweep(world: World, kind: str, kills: int, seed: int) -> Tally:
 
 def test_a_sample_of_random_kills(world: World) -> None:
     """0 bought twice, 0 lost, only what may have been bought is blocked, and `resolve` ends it both ways."""
-    tally = sweep(world, "random: sample", 6, seed=7)
-    assert tally.kills == 6
+    tally = sweep(world, "random: sample", 4, seed=7)
+    assert tally.kills == 4
     tally.demand()
 
 
