@@ -177,7 +177,9 @@ def _warnings(case: Case, lines: tuple[BudgetLine, ...]) -> Iterator[Diagnostic]
     if case.policy.guards.require_dataset_digest == "warn":
         for change in _without_digest(case):
             summary = f"{change.name} will be trained on a dataset that is known by its URL alone"
-            yield Diagnostic("warning", "dataset-not-pinned", summary, "write the sha256 of the data set into its manifest: dataset: {url: …, sha256: …}", change.place)
+            yield Diagnostic(
+                "warning", "dataset-not-pinned", summary, "write the sha256 of the data set into its manifest: dataset: {url: …, sha256: …}", change.place
+            )
 
 
 def _without_digest(case: Case) -> Iterator[Change]:
