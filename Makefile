@@ -25,9 +25,8 @@ format:           ## rewrite the layout of the code
 lengths:          ## the longest files and functions: where to look for a seam
 	$(PY) tests/test_architecture.py
 
-bench:            ## start-up and plan, as ratios measured in one run
-	$(PY) bench/startup.py
-	$(PY) bench/plan.py
+bench:            ## everything measured in one run, into docs/PERFORMANCE.md
+	$(PY) -m bench
 
 lock:             ## resolve anew: uv.lock, and from it the two lists for pip
 	uv lock
