@@ -60,14 +60,13 @@ def trace(names: Sequence[str]) -> list[str]:
 
 def calls_of(world: World, scenario: Scenario, names: Sequence[str] = IO_CALLS) -> list[Call]:
     """Every call of these names that the scenario's command makes, in the main thread and in the first worker."""
-    found = _counted(world, scenario, names, in_worker=False)
-    if any("purchase" in word or word == "apply" for word in scenario.words(world.empty())):
-        found += _counted(world, scenario, names, in_worker=True)
-    return found
+    return _counted(world, scenario, names, in_worker=False) + _counted(world, scenario, names, in_worker=True)
 
 
 def _counted(world: World, scenario: Scenario, names: Sequence[str], *, in_worker: bool) -> list[Call]:
     project = scenario.begin(world)
+    if in_worker and scenario.words(project)[0] != "apply":
+        return []
     log = Path(project.folder, "calls.log")
     world.commands.under_strace(project.folder, trace([*names, "connect"]), *scenario.words(project), log=log, **Call(in_worker, "", 0).entry)
     if not log.exists():
