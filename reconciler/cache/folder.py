@@ -1,7 +1,9 @@
 """A folder of results by name: each with its checksum, put in place by renaming, few and bounded.
 
-A file is believed only when it is ours alone (a regular file of this user, 0600, as no checkout of a repository makes
-it under a usual umask) and its checksum fits. Nothing here raises: without a cache everything takes longer and is the same.
+A file is believed only when it is ours alone (a regular file of this user, 0600) and its checksum fits, which covers the
+birthmark of the folder it was written in: inode and change time of a file that lies there. So what a repository or an
+archive brings along is never believed, whatever it holds. Nothing here raises: without a cache everything takes longer
+and is the same.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ SUFFIX = ".cache"
 MOST_ENTRY_BYTES = 64 << 20
 MOST_BYTES = 256 << 20
 MOST_ENTRIES = 64
+BIRTHMARK = ".gitignore"
+"""Written once, when the folder is made; git leaves the folder alone because of it."""
 _LEFT_BEHIND_SECONDS = 600
 _HEADER = len(MAGIC) + 65
 
@@ -42,8 +46,7 @@ class Folder:
         except OSError:
             return None
         digest, payload = content[len(MAGIC) : _HEADER - 1], content[_HEADER:]
-        whole = content.startswith(MAGIC) and hashlib.sha256(payload).hexdigest().encode("ascii") == digest
-        return payload if whole else None
+        return payload if content.startswith(MAGIC) and self._checksum(payload) == digest else None
 
     def put(self, name: str, payload: bytes) -> bool:
         """Keep `payload` under `name`, whole or not at all; whether it was kept."""
@@ -55,7 +58,7 @@ class Folder:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:
-                    file.write(MAGIC + hashlib.sha256(payload).hexdigest().encode("ascii") + b"\n" + payload)
+                    file.write(MAGIC + self._checksum(payload) + b"\n" + payload)
                 temporary.replace(self.path / f"{name}{SUFFIX}")
             except OSError:
                 temporary.unlink(missing_ok=True)
@@ -66,10 +69,19 @@ class Folder:
         return True
 
     def _make(self) -> None:
-        if not self.path.is_dir():
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with contextlib.suppress(OSError):
-                (self.path / ".gitignore").write_text("*\n", encoding="ascii")
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError), (self.path / BIRTHMARK).open("x", encoding="ascii") as file:
+            file.write("*\n")
+
+    def _checksum(self, payload: bytes) -> bytes:
+        """Hex digits over the folder's birthmark and the payload; empty, which nothing equals, without a birthmark."""
+        try:
+            mark = (self.path / BIRTHMARK).stat(follow_symlinks=False)
+        except OSError:
+            return b""
+        digest = hashlib.sha256(f"{mark.st_dev} {mark.st_ino} {mark.st_ctime_ns}\n".encode("ascii"))
+        digest.update(payload)
+        return digest.hexdigest().encode("ascii")
 
     def _prune(self) -> None:
         """Remove the oldest beyond the bounds, and what writers that died left behind."""

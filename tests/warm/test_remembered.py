@@ -224,14 +224,29 @@ def test_a_journal_that_is_gone_is_an_error_although_the_plan_is_remembered(proj
 
 
 def test_in_a_fresh_checkout_content_is_enough(project: Path, plan: Plan, made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = plan()
+    """With a cache folder of this machine, which checkouts share."""
+    shared = {"RECONCILER_CACHE_DIR": str(tmp_path / "cache")}
+    first = plan(**shared)
     other = tmp_path / "elsewhere"
     shutil.copytree(project, other)
     for path in other.rglob("*.yaml"):
         os.utime(path, (1_700_000_000, 1_700_000_000))
     monkeypatch.chdir(other)
-    assert plan() == first
+    assert plan(**shared) == first
     assert len(made) == 1
+
+
+def test_a_cache_that_a_repository_brings_along_is_not_believed(
+    project: Path, plan: Plan, made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opens a pull request must not decide what the plan says of it, even where a checkout makes files 0600."""
+    first = plan()
+    other = tmp_path / "elsewhere"
+    shutil.copytree(project, other)
+    assert entries(other)
+    monkeypatch.chdir(other)
+    assert plan() == first
+    assert len(made) == 2
 
 
 def test_looks_alone_decide_once_files_have_rested(project: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
