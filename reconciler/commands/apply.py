@@ -129,6 +129,7 @@ class _Run:
             plan = self._planned(state)
             refuse(plan)
         except ReconcilerError as problem:
+            problem.message = problem.message.replace("nothing was bought", "nothing more was bought")
             self.problem = problem
             return
         self.plan = plan
@@ -267,7 +268,7 @@ class _Run:
 
     def _end(self, plan: Plan, teller: Teller) -> int:
         state = self.writer.state() if self.problem is None else None
-        stopped = self.totals.halted or ("" if self.problem is None else self.problem.message)
+        stopped = self.totals.halted or ("" if self.problem is None else "; ".join(self.problem.message.splitlines()))
         settled = [] if self.poller is None else self.poller.settled
         self.report.result = apply_summary(plan, self.totals, settled, state, stopped=stopped, is_alone=not self.is_shared)
         teller.tell(Event("change_summary", self.context.clock.now(), "apply ended", data=self.report.result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -23,35 +24,42 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-class Forge:
-    """The remote, and the project it holds: `main` has everything but what is bought, the branch has the journal."""
+def template(path: Path) -> Path:
+    """A new project in a bare repository, `main` without what is bought; beside it the first clone, which has the journal. Then its branch."""
+    path.mkdir(parents=True)
+    git(path, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(path, "clone", "-q", "origin.git", "first")
+    first = Folder.new(path / "first")
+    manifest = first.path / "reconciler.yaml"
+    manifest.write_text(manifest.read_text().replace("state:\n", f"state:\n  journal: git:{BRANCH}\n"))
+    (first.path / ".gitignore").write_text("state/\n.reconciler/\n")
+    git(first.path, "add", "-A")
+    git(first.path, "commit", "-qm", "project")
+    git(first.path, "push", "-q", "origin", "HEAD:main")
+    pushed = first.run("journal", "push")
+    assert pushed.code == 0, pushed
+    return path
 
-    def __init__(self, path: Path, endpoint: str | None, models: dict[str, dict[str, object]]) -> None:
+
+class Forge:
+    """A remote of its own, made from a template, whose project declares these models."""
+
+    def __init__(self, path: Path, made_from: Path, endpoint: str | None, models: dict[str, dict[str, Any]]) -> None:
         self.path = path
         self.endpoint = endpoint
+        self.models = models
+        shutil.copytree(made_from, path)
         self.bare = path / "origin.git"
-        path.mkdir(parents=True, exist_ok=True)
-        git(path, "init", "-q", "--bare", "-b", "main", str(self.bare))
-        git(path, "clone", "-q", str(self.bare), "first")
-        self.first = Folder.new(path / "first", endpoint)
-        manifest = self.first.path / "reconciler.yaml"
-        manifest.write_text(manifest.read_text().replace("state:\n", f"state:\n  journal: git:{BRANCH}\n"))
-        (self.first.path / ".gitignore").write_text("state/\n.reconciler/\n")
-        self.first.models(**models)
-        git(self.first.path, "add", "-A")
-        git(self.first.path, "commit", "-qm", "project")
-        git(self.first.path, "push", "-q", "origin", "HEAD:main")
-
-    def switched_on(self) -> Forge:
-        """With the branch made from the first clone's journal."""
-        done = self.first.run("journal", "push")
-        assert done.code == 0, done
-        return self
+        self.first = Folder(path / "first", endpoint)
+        git(self.first.path, "remote", "set-url", "origin", str(self.bare))
 
     def clone(self, name: str) -> Folder:
         """A fresh runner: a clone of main, without any state."""
         git(self.path, "clone", "-q", "--single-branch", str(self.bare), name)
-        return Folder(self.path / name, self.endpoint)
+        folder = Folder(self.path / name, self.endpoint)
+        (folder.path / "models").mkdir(exist_ok=True)
+        folder.models(**self.models)
+        return folder
 
     def journal(self) -> str:
         """The journal at the tip of the branch."""

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.emulator.server import Emulator
 from reconciler.trainer import BUILT_IN
-from tests.journal_git.clones import Forge
+from tests.journal_git.clones import Forge, template
 
 
 @pytest.fixture
@@ -18,11 +18,13 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every forge is made from."""
+    return template(tmp_path_factory.mktemp("journal") / "template")
+
+
 @pytest.fixture
-def forge(tmp_path: Path, emulator: Emulator) -> Callable[[int], Forge]:
+def forge(tmp_path: Path, emulator: Emulator, project: Path) -> Callable[[int], Forge]:
     """A forge with so many models and a journal branch."""
-
-    def make(count: int) -> Forge:
-        return Forge(tmp_path / "forge", emulator.url, {f"m{i:02d}": {"steps": 100 + i} for i in range(count)}).switched_on()
-
-    return make
+    return lambda count: Forge(tmp_path / "forge", project, emulator.url, {f"m{i:02d}": {"steps": 100 + i} for i in range(count)})

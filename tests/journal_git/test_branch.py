@@ -16,7 +16,7 @@ import pytest
 from reconciler.emulator.server import Emulator
 from reconciler.errors import Invalid
 from reconciler.journal.plumbing import check_branch
-from tests.journal_git.clones import BRANCH, Forge, facts, git
+from tests.journal_git.clones import BRANCH, Forge, facts, git, template
 from tests.life.folder import Folder
 
 Make = Callable[[int], Forge]
@@ -53,8 +53,8 @@ def test_init_starts_no_second_history_beside_a_branch(forge: Make) -> None:
 
 def test_a_branch_of_another_project_is_refused(forge: Make, emulator: Emulator, tmp_path: Path) -> None:
     here = forge(1)
-    other = Forge(tmp_path / "other", emulator.url, {}).switched_on()
-    git(here.bare, "fetch", "-q", str(other.bare), f"+{BRANCH}:{BRANCH}")
+    other = template(tmp_path / "other") / "origin.git"
+    git(here.bare, "fetch", "-q", str(other), f"+{BRANCH}:{BRANCH}")
     result = here.clone("clone").apply()
     assert result.code == 1
     assert "another project" in result.text
@@ -136,16 +136,17 @@ def test_the_branch_holds_the_journal_and_a_word_about_it_and_nothing_else_of_th
     assert (again.json["went"], again.json["is_new"]) == (0, False)
 
 
-def test_two_local_histories_are_joined_by_union_and_what_was_bought_twice_is_named(tmp_path: Path, emulator: Emulator) -> None:
+def test_two_local_histories_are_joined_by_union_and_what_was_bought_twice_is_named(forge: Make, emulator: Emulator) -> None:
     """P6: two copies bought apart with local journals; both push."""
-    here = Forge(tmp_path / "forge", emulator.url, {f"m{i}": {"steps": 100 + i} for i in range(3)})
+    here = forge(3)
+    git(here.bare, "branch", "-D", BRANCH)
     state = here.first.path / "state" / "purchases.jsonl"
     folders = [here.clone("left"), here.clone("right")]
-    for folder, target in zip(folders, ("m0", "m1"), strict=True):
+    for folder, target in zip(folders, ("m00", "m01"), strict=True):
         set_journal(folder, "file")
         (folder.path / "state").mkdir()
         (folder.path / "state" / "purchases.jsonl").write_bytes(state.read_bytes())
-        assert folder.apply(f"-target={target}", "-target=m2").code == 0
+        assert folder.apply(f"-target={target}", "-target=m02").code == 0
         manifest = folder.path / "reconciler.yaml"
         manifest.write_text(manifest.read_text().replace("journal: file", f"journal: git:{BRANCH}"))
     assert len(emulator.books.charges()) == 4
