@@ -102,7 +102,7 @@ class CatalogReader:
         known = sorted(self._project.environments) or [DEFAULT_ENVIRONMENT]
         if self._environment in known:
             return True
-        detail = f"{perhaps(self._environment, known)}Known: {', '.join(known)}."
+        detail = f"{perhaps(self._environment, known, self._problems)}Known: {', '.join(known)}."
         if self._environment == DEFAULT_ENVIRONMENT:
             detail = f"This project has environments; name one with -e: {', '.join(known)}."
         self._problems.add("E120", f"there is no environment {shown(self._environment)}", detail, place=Place(PROJECT_FILE))

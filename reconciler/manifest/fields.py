@@ -128,7 +128,7 @@ class Fields:
         if type(value) is str and value in words:
             return value
         if type(value) is str:
-            self.fault("E105", node, f"{shown(what)} cannot be {shown(value)}", f"{_perhaps(value, words)}Allowed: {', '.join(words)}.")
+            self.fault("E105", node, f"{shown(what)} cannot be {shown(value)}", f"{perhaps(value, words, self.problems)}Allowed: {', '.join(words)}.")
         else:
             self.wrong(node, what, "one of " + ", ".join(words))
         return None
@@ -202,17 +202,24 @@ class Fields:
         names = [*table, *known]
         for name, (key, _) in found.entries.items():
             if name not in names:
-                self.fault("E100", key, f"unknown key {shown(name)} in {what}", f"{_perhaps(name, names)}Allowed: {', '.join(sorted(names))}.")
+                self.fault("E100", key, f"unknown key {shown(name)} in {what}", f"{perhaps(name, names, self.problems)}Allowed: {', '.join(sorted(names))}.")
 
 
-def _perhaps(word: str, known: list[str]) -> str:
+def perhaps(word: str, known: Iterable[str], problems: Problems) -> str:
+    """The nearest of `known` as a sentence with a blank behind it; empty where there is none, or where enough were looked for."""
+    if problems.hints_left <= 0:
+        return ""
+    names = sorted(known)
+    problems.hints_left -= 1 + len(names) // 1000
+    return nearest_of(word, names)
+
+
+def nearest_of(word: str, known: list[str]) -> str:
+    """The nearest of `known` as a sentence with a blank behind it, or nothing."""
     folded = {k.casefold().replace("-", "_"): k for k in reversed(known)}
     same = folded.get(word.casefold().replace("-", "_").replace(" ", "_"))
     found = [same] if same else nearest(word, known, most=1)
     return f"Did you mean {found[0]}? " if found else ""
-
-
-perhaps = _perhaps
 
 
 def kind_of(node: Node) -> str:

@@ -99,7 +99,9 @@ def _axes(block: Map, trainer: Trainer, fields: Fields) -> list[_Axis]:
             continue
         parameter = trainer.parameter(name)
         if parameter is None:
-            fields.fault("E220", key, f"{shown(name)} is not a training parameter", f"{perhaps(name, known)}A matrix may name: {', '.join(known)}.")
+            fields.fault(
+                "E220", key, f"{shown(name)} is not a training parameter", f"{perhaps(name, known, fields.problems)}A matrix may name: {', '.join(known)}."
+            )
             continue
         items = fields.items(node, f"matrix.{name}")
         if items is not None and not items:
@@ -138,7 +140,7 @@ def _chosen(block: Map, axes: list[_Axis], what: str, code: str, fields: Fields)
     for name, (key, node) in block.entries.items():
         axis = by_name.get(name)
         if axis is None:
-            fields.fault(code, key, f"{shown(name)} is not in the matrix", f"{perhaps(name, list(by_name))}The matrix has: {', '.join(by_name)}.")
+            fields.fault(code, key, f"{shown(name)} is not in the matrix", f"{perhaps(name, by_name, fields.problems)}The matrix has: {', '.join(by_name)}.")
             continue
         value = fields.value(node)
         number = float(value) if type(value) is int and any(type(v) is float for v in axis.values) else value

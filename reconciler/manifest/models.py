@@ -65,7 +65,7 @@ class ModelReader:
                     "E120",
                     item,
                     f"there is no environment {shown(name)}",
-                    f"{perhaps(name, self._known_environments)}Known: {', '.join(self._known_environments)}.",
+                    f"{perhaps(name, self._known_environments, self._fields.problems)}Known: {', '.join(self._known_environments)}.",
                 )
             names.append(name)
         return self._environment in names
@@ -122,7 +122,9 @@ class ModelReader:
         if name is None:
             return None
         if name not in known:
-            self._fields.fault("E114", node, f"there is no trainer {shown(name)}", f"{perhaps(name, sorted(known))}Known: {', '.join(sorted(known))}.")
+            self._fields.fault(
+                "E114", node, f"there is no trainer {shown(name)}", f"{perhaps(name, known, self._fields.problems)}Known: {', '.join(sorted(known))}."
+            )
             return None
         return known[name]
 
@@ -187,6 +189,11 @@ class ModelReader:
             if path is None:
                 continue
             if path not in known and not re.fullmatch(r"labels\..+", path):
-                self._fields.fault("E105", item, f"`ignore_changes` cannot name {shown(path)}", f"{perhaps(path, known)}Allowed: {', '.join(sorted(known))}.")
+                self._fields.fault(
+                    "E105",
+                    item,
+                    f"`ignore_changes` cannot name {shown(path)}",
+                    f"{perhaps(path, known, self._fields.problems)}Allowed: {', '.join(sorted(known))}.",
+                )
             paths.append(path)
         return tuple(sorted(set(paths)))

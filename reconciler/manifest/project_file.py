@@ -105,7 +105,9 @@ class _ProjectReader:
         if node is None or name is None:
             return DEFAULT_TRAINER
         if name not in trainers:
-            self._fields.fault("E114", node, f"there is no trainer {shown(name)}", f"{perhaps(name, sorted(trainers))}Known: {', '.join(sorted(trainers))}.")
+            self._fields.fault(
+                "E114", node, f"there is no trainer {shown(name)}", f"{perhaps(name, trainers, self._fields.problems)}Known: {', '.join(sorted(trainers))}."
+            )
             return DEFAULT_TRAINER
         return name
 

@@ -17,7 +17,7 @@ from typing import Any
 from reconciler.canonical import canonical_number
 from reconciler.diagnostics import Place
 from reconciler.manifest.dataset import Unusable, read_address
-from reconciler.manifest.fields import perhaps
+from reconciler.manifest.fields import nearest_of
 from reconciler.manifest.keys import NAME_PATTERN
 from reconciler.manifest.parameters import canonical
 from reconciler.manifest.source import Problems, shown
@@ -79,7 +79,7 @@ class Reader:
         columns = list(reader.fieldnames or ())
         for column in columns:
             if column not in known:
-                self._fault("E100", Place(path), f"unknown column {shown(column)}", f"{perhaps(column, known)}Allowed: {', '.join(known)}.")
+                self._fault("E100", Place(path), f"unknown column {shown(column)}", f"{nearest_of(column, known)}Allowed: {', '.join(known)}.")
         for column in ("name", "dataset"):
             if column not in columns:
                 self._fault("E101", Place(path), f"the first line must name the columns; {shown(column)} is missing", f"For example: {','.join(known[:-1])}")
@@ -125,7 +125,7 @@ class Reader:
         known = [p.name for p in self.trainer.parameters]
         for key in values:
             if key not in known:
-                self._fault("E100", place.of(key), f"{shown(key)} is not a parameter of the trainer {shown(self.trainer.id)}", perhaps(key, known).strip())
+                self._fault("E100", place.of(key), f"{shown(key)} is not a parameter of the trainer {shown(self.trainer.id)}", nearest_of(key, known).strip())
         found = []
         for parameter in self.trainer.parameters:
             value = canonical(parameter, parameter.default) if parameter.name not in values else _typed(parameter, values[parameter.name])

@@ -11,6 +11,7 @@ from reconciler.text import safe
 
 MAX_PROBLEMS_PER_FILE = 1000
 MAX_SOURCE_LINE = 300
+MAX_HINTS = 100
 
 
 class Source:
@@ -46,6 +47,8 @@ class Problems:
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
+        self.hints_left = MAX_HINTS
+        """How many nearest names may still be looked for: each costs milliseconds, and a bad file can ask for a hundred thousand."""
         self.errors = 0
         """How many errors so far."""
         self._seen: set[tuple[str, str, Place | None]] = set()

@@ -20,8 +20,9 @@ from reconciler.manifest.source import MAX_PROBLEMS_PER_FILE, Problems, Source, 
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000
 """After aliases are written out."""
-MAX_WRITTEN = 1_000_000
+MAX_WRITTEN = 800_000
 """Values that a file may really hold; 10 MB of models are fewer."""
+MAX_ANCHORS = 100_000
 MAX_SCALAR = 64 * 1024
 MAX_KEY = 1024
 TEMPLATES = ("template braces are not YAML", "Manifests have no templates: use `variables` and `${var.NAME}` in quotes.")
@@ -178,7 +179,7 @@ class Builder:
         value = POISON if self.problems.errors > before else resolve(text) if plain else text
         node = Scalar(self.source, mark.line, mark.column, value, text, plain)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (node, 1)
+            self._remember(event, (node, 1))
         self._add(node, 1)
 
     def _hidden(self, text: str, style: str | None, event: Any) -> None:
@@ -202,8 +203,14 @@ class Builder:
             self._fault("E016", f"nested deeper than {MAX_DEPTH} levels", "", event)
             raise Halt
         if event.anchor is not None:
-            self._anchors[event.anchor] = None
+            self._remember(event, None)
         self._stack.append(_Frame(node, event.anchor, poisoned=event.ctag is not None))
+
+    def _remember(self, event: Any, known: tuple[Node, int] | None) -> None:
+        if len(self._anchors) >= MAX_ANCHORS:
+            self._fault("E017", f"more than {MAX_ANCHORS:,} anchors in one file", "", event)
+            raise Halt
+        self._anchors[event.anchor] = known
 
     def _close(self, _event: Any) -> None:
         frame = self._stack.pop()

@@ -22,6 +22,8 @@ _TOKEN = re.compile(r"\$\$\{|\$\{([^}\n]*)\}?")
 _REFERENCE = re.compile(rf"\$\{{var\.({VARIABLE_PATTERN})\}}")
 _NAME = re.compile(VARIABLE_PATTERN)
 _HIDDEN = re.compile(f"[{HIDDEN}]")
+MAX_CHAIN = 64
+"""How many variables may stand one behind the other, each in the value of the one before."""
 TYPES = ("string", "integer", "number", "boolean")
 
 
@@ -121,14 +123,16 @@ class Variables:
 
     def check(self, used: set[str]) -> None:
         """Problems of variables as such: values for unknown ones, unused ones, and missing required ones."""
-        known = sorted(self._declared)
+        unknown = used - self._declared.keys()
         for name, (_, origin) in sorted(self._given.items()):
             if name not in self._declared:
                 code = "W020" if origin.startswith("RECONCILER_VAR_") else "E210"
-                self._problems.add(code, f"{shown(origin)[1:-1]} sets the variable {shown(name)}, which is not declared", perhaps(name, known).strip())
+                self._problems.add(
+                    code, f"{shown(origin)[1:-1]} sets the variable {shown(name)}, which is not declared", perhaps(name, self._declared, self._problems).strip()
+                )
         for name, declared in self._declared.items():
             if name not in used:
-                hint = perhaps(name, sorted(used - self._declared.keys()))
+                hint = perhaps(name, unknown, self._problems)
                 self._problems.add(
                     "E211",
                     f"the variable {shown(name)} is never used",
@@ -175,17 +179,20 @@ class Variables:
             self._fault("E213", self._declared[name].key, f"variables refer to each other in a circle: {shown(circle)[1:-1]}")
             self._known[name] = NoValue()
             raise NoValue
+        if len(self._open) >= MAX_CHAIN:
+            self._fault("E213", self._declared[self._open[0]].key, f"variables refer to each other more than {MAX_CHAIN} deep")
+            raise NoValue
         if name not in self._declared:
-            self._fault("E210", node, f"there is no variable {shown(name)}", f"{perhaps(name, sorted(self._declared))}Declare it under `variables:`.")
+            self._fault("E210", node, f"there is no variable {shown(name)}", f"{perhaps(name, self._declared, self._problems)}Declare it under `variables:`.")
             raise NoValue
         if name not in self._known:
             self._open.append(name)
             try:
                 self._known[name] = self._settle(self._declared[name], node)
-            except NoValue as missing:
+            except NoValue:
                 if self.lenient:  # tolerated now; to be reported when a model of this environment asks
                     raise
-                self._known.setdefault(name, missing)
+                self._known.setdefault(name, NoValue())  # a new one: the caught one holds on to every frame below
             finally:
                 self._open.pop()
         value = self._known[name]
