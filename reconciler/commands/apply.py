@@ -16,6 +16,7 @@ from reconciler.commands.context import ON_A_BRANCH, Context, environment_name, 
 from reconciler.commands.ending import announcement, apply_summary, halted_by, waited_code
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
+from reconciler.commands.permissions import warn_of_permissions
 from reconciler.commands.plan import text_of, with_warnings
 from reconciler.commands.problems import show_notes
 from reconciler.commands.reports import Reporting, reported
@@ -55,6 +56,7 @@ def run(context: Context, options: ApplyOptions) -> int:
 def _run(context: Context, options: ApplyOptions, report: Reporting) -> int:
     project = open_project(context)
     environment_name(context, project)
+    warn_of_permissions(context, project)
     check_approval(context, project, options)
     saved = read_approved(context, options.plan_file) if options.plan_file is not None else None
     store = open_store(context, project)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from reconciler.commands.context import Context, journal_file, open_project, open_store, project_settings, state_file
+from reconciler.commands.permissions import open_to_others
 from reconciler.diagnostics import has_errors, in_order
 from reconciler.errors import Invalid, ReconcilerError
 from reconciler.project import Project
@@ -157,8 +158,8 @@ def _folder(context: Context, project: Project) -> Iterator[Finding]:
     yield Finding(
         "state folder", "ok" if writable else "bad", f"{safe(folder, limit=200)}{f' on {kind}' if kind else ''}{'' if writable else ' is not writable'}"
     )
-    if state.exists() and state.stat().st_mode & 0o077:
-        yield Finding("permissions", "warn", f"{safe(state, limit=200)} can be read by others; chmod 600")
+    for sentence in open_to_others(context, project):
+        yield Finding("permissions", "warn", sentence)
     lock = state.with_name("lock")
     yield Finding("lock", "ok", f"held by {describe(holder(lock))}" if is_held(lock) else "free")
 

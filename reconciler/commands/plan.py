@@ -10,6 +10,7 @@ from reconciler.commands.context import EMULATED, Context, load_catalog, open_pr
 from reconciler.commands.options import PlanOptions
 from reconciler.commands.outfile import write_file
 from reconciler.commands.pause import pause_file, standing_pause
+from reconciler.commands.permissions import open_to_others
 from reconciler.commands.problems import show_notes
 from reconciler.commands.remember import Memory, Outcome, remembered
 from reconciler.commands.reports import CHANGES, Reporting, reported
@@ -80,6 +81,7 @@ def prepared(context: Context, options: PlanOptions, memory: Memory | None = Non
         memory.begin(project)
     catalog, warnings = load_catalog(context, project)
     state = paused_as_marked(context, project, open_store(context, project).view())
+    state = replace(state, notes=(*state.notes, *open_to_others(context, project)))
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)
     endpoint = planned_endpoint(context, project, emulate=options.emulate)
     plan = make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=context.clock.now(), endpoint=endpoint)
