@@ -28,9 +28,16 @@ lengths:          ## the longest files and functions: where to look for a seam
 bench:            ## everything measured in one run, into docs/PERFORMANCE.md
 	$(PY) -m bench
 
+dist:             ## wheel, sdist and bill of materials in dist/
+	$(PY) -m hatchling build -d dist
+	$(PY) .ci/sbom.py > dist/sbom.cdx.json
+
+audit:            ## known vulnerabilities in what requirements.lock pins
+	.ci/audit
+
 lock:             ## resolve anew: uv.lock, and from it the two lists for pip
 	uv lock
 	uv export -q --no-header --no-annotate --no-emit-project --locked -o requirements.lock
 	uv export -q --no-header --no-annotate --no-emit-project --locked --extra dev -o requirements-dev.lock
 
-.PHONY: help venv check slow format lengths bench lock
+.PHONY: help venv check slow format lengths bench lock dist audit
