@@ -3,6 +3,8 @@
 Read from the lock files alone: no network, no installed packages, same files, same bytes.
 """
 
+# ruff: noqa: INP001 (a script beside the checks, no package)
+
 from __future__ import annotations
 
 import json
