@@ -13,6 +13,7 @@ from reconciler.manifest.dataset import Unusable, read_address
 from reconciler.manifest.fields import Fields, Marked, perhaps
 from reconciler.manifest.front import read_source
 from reconciler.manifest.parse import parse_map
+from reconciler.manifest.requirement import REQUIREMENT, satisfies
 from reconciler.manifest.scalars import Value
 from reconciler.manifest.source import Problems, shown
 from reconciler.manifest.trainers import read_trainers
@@ -22,7 +23,6 @@ from reconciler.policy import Budget, Guards, MonthlyBudget, Policy
 from reconciler.project import PROJECT_FILE, Environment, Project
 from reconciler.trainer import DEFAULT_TRAINER, LIST_PRICES, Trainer
 
-_REQUIREMENT = re.compile(r"\s*(>=|<=|==|!=|~>|~=|>|<)?\s*v?(\d{1,6}(?:\.\d{1,6}){0,3})\s*")
 _LINEAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _BRANCH = re.compile(r"git:(?!.*(?:\.\.|//|/\.|@\{|\.lock$|/$|\.$))[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{0,63}")
@@ -92,11 +92,11 @@ class _ProjectReader:
         if text is None:
             return
         for part in text.split(","):
-            match = _REQUIREMENT.fullmatch(part)
+            match = REQUIREMENT.fullmatch(part)
             if match is None:
                 self._fields.fault("E105", node, f"`required_version` cannot be {shown(text)}", 'Write it like ">=0.1,<2".')
                 return
-            if not _satisfies(__version__, match[1] or "==", match[2]):
+            if not satisfies(__version__, match[1] or "==", match[2]):
                 self._fields.fault("E301", node, f"the project needs version {shown(text)[1:-1]}; this is {__version__}", "Install a version that fits.")
                 return
 
@@ -324,29 +324,3 @@ class _ProjectReader:
 def parameter_names(trainers: dict[str, Trainer]) -> list[str]:
     """All training parameters of all trainers."""
     return sorted({p.name for t in trainers.values() for p in t.parameters})
-
-
-def _satisfies(version: str, sign: str, wanted: str) -> bool:
-    have, need = _numbers(version), _numbers(wanted)
-    match sign:
-        case ">=":
-            return have >= need
-        case "<=":
-            return have <= need
-        case ">":
-            return have > need
-        case "<":
-            return have < need
-        case "!=":
-            return have != need
-        case "==":
-            return have == need
-        case _:
-            fixed = max(wanted.count("."), 1)
-            return have >= need and have[:fixed] == need[:fixed]
-
-
-def _numbers(version: str) -> tuple[int, int, int, int]:
-    parts = [int(p) for p in re.findall(r"\d+", version)[:4]]
-    first, second, third, fourth = [*parts, 0, 0, 0, 0][:4]
-    return first, second, third, fourth

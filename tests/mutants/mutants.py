@@ -115,10 +115,10 @@ MUTANTS = (
     Mutant(
         "a missing journal is begun anew by whoever needs one",
         "journal/file.py",
-        "        with self._problems():\n            descriptor = self._open(os.O_RDONLY)\n",
+        "    def _content(self) -> bytes:\n",
+        "    def _content(self) -> bytes:\n"
         "        from reconciler.journal.create import create_journal\n\n"
-        '        create_journal(self.path, lineage="0", at="2026-01-01T00:00:00Z")\n'
-        "        with self._problems():\n            descriptor = self._open(os.O_RDONLY)\n",
+        '        create_journal(self.path, lineage="0", at="2026-01-01T00:00:00Z")\n',
         ("tests/memory/test_journal.py::test_a_missing_journal_is_an_error_that_names_init",),
     ),
     Mutant(
