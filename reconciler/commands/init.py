@@ -80,9 +80,9 @@ def run(context: Context, *, folder: str | None, from_requests: str | None = Non
     if converted is not None:
         context.out.line(converted.summary)
     for path, line in missing:
-        context.out.line(f"{path} is yours and was left alone; add the line `{line}`")
+        context.out.line(f"{safe(path)} is yours and was left alone; add the line `{line}`")
     if not project_is_new and project.lineage is None:
-        context.out.line(f"reconciler.yaml is yours and was left alone; pin the history in it: `state: {{lineage: {lineage}}}`")
+        context.out.line(f"reconciler.yaml is yours and was left alone; pin the history in it: `state: {{lineage: {safe(lineage)}}}`")
     return 0
 
 

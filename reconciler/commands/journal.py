@@ -35,7 +35,8 @@ def run_status(context: Context, *, json: bool) -> int:
     if document["only_there"]:
         context.out.line(f"{plural(document['only_there'], 'fact')} only there: apply and refresh fetch them, and `reconciler journal pull` does.")
     for row in document["waiting"]:
-        context.out.line(f"Waits for the branch: {row['kind']} of {safe(row['of'])}{_id(row['request_id'])}.")
+        request_id = _id(row["request_id"])
+        context.out.line(f"Waits for the branch: {safe(row['kind'])} of {safe(row['of'])}{request_id}.")
     return 0
 
 

@@ -88,7 +88,7 @@ class Reporting:
             else:
                 write_file(self.context.root / path, pieces)
         except ReconcilerError as error:
-            self.context.err.line(f"Error: -report {form}: {error.message}")
+            self.context.err.line(f"Error: -report {form}: {safe(error.message, limit=2000)}")
             return False
         return True
 

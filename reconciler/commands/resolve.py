@@ -30,7 +30,7 @@ def run(context: Context, *, name: str, request_id: str | None, not_submitted: b
         _confirm(context, attempt, auto_approve=auto_approve)
         write_off(writer, context.clock, attempt, reason=reason, actor=context.provenance.actor)
     context.out.line(
-        f"{safe(attempt.name)}: attempt {attempt.id} is written off as not submitted; the next apply may buy it for {format_money(attempt.price)}."
+        f"{safe(attempt.name)}: attempt {safe(attempt.id)} is written off as not submitted; the next apply may buy it for {format_money(attempt.price)}."
     )
     return 0
 
@@ -46,7 +46,7 @@ def _found(context: Context, project: Project, writer: Writer, attempt: Attempt,
     metadata = model.metadata if model is not None else {}
     accept(writer, context.clock, attempt, request_id, reason=reason, actor=context.provenance.actor, metadata=metadata)
     context.out.line(
-        f"{safe(attempt.name)}: attempt {attempt.id} was bought as {safe(request_id)}; it is job {job_id(attempt.id)}, {format_money(attempt.price)}."
+        f"{safe(attempt.name)}: attempt {safe(attempt.id)} was bought as {safe(request_id)}; it is job {safe(job_id(attempt.id))}, {format_money(attempt.price)}."
     )
     return 0
 

@@ -126,12 +126,12 @@ def _tell(context: Context, state: State, changes: Sequence[Change], *, dry_run:
     for change in changes:
         name = safe(change.name)
         if change.after is not None:
-            context.out.line(f"{name} {'would point' if dry_run else 'points'} to job {change.after}.")
+            context.out.line(f"{name} {'would point' if dry_run else 'points'} to job {safe(change.after)}.")
         elif change.before in kept:
             context.out.line(f"{name} {'would be' if dry_run else 'is'} forgotten.")
         else:
             context.out.line(
-                f"{name} {'would be' if dry_run else 'is'} forgotten; job {change.before} stays in the ledger (`reconciler jobs show {change.before}`)."
+                f"{name} {'would be' if dry_run else 'is'} forgotten; job {safe(change.before)} stays in the ledger (`reconciler jobs show {safe(change.before)}`)."
             )
             if state.bindings[change.environment, change.name].prevent_retrain:
                 context.err.line(f"Warning: {name} was protected from being trained again; its protection is forgotten with it")

@@ -69,7 +69,11 @@ class Output:
             self._give_up(error)
 
     def line(self, text: str = "") -> None:
-        """Write `text` and a line break."""
+        """Write `text` and a line break; no line of it is a command to a CI runner."""
+        if "##" in text or "::" in text:
+            from reconciler.text import inert_line
+
+            text = "\n".join(map(inert_line, text.split("\n")))
         self.write(text + "\n")
 
     def _encodable(self, text: str) -> str:
