@@ -104,7 +104,7 @@ class Poller:
     def _work(self, todo: Iterator[Job], answers: queue.Queue[tuple[Job, Observation]], running: threading.Semaphore) -> None:
         try:
             while not self.stop.is_requested and not self.refused:
-                with _TODO_LOCK:
+                with _NEXT_JOB:
                     job = next(todo, None)
                 if job is None:
                     return
@@ -159,7 +159,7 @@ class Poller:
         yield Event("poll", now, f"{job.phase}{'; no news: ' + seen.trouble if seen.trouble else ''}", job.name, "info", data)
 
 
-_TODO_LOCK = threading.Lock()
+_NEXT_JOB = threading.Lock()
 
 
 def _gather(answers: queue.Queue[tuple[Job, Observation]]) -> list[tuple[Job, Observation]]:
