@@ -2,7 +2,8 @@
 
     python bench/crash.py [--thin N] [--workers N] [--only WORD]
 
-Runs `pytest -m slow tests/crash` and adds up the figures that the tests leave. `--thin 4` takes each fourth case.
+Runs `pytest -m slow tests/crash` and adds up the figures that the tests leave, then the other sweeps (`OTHERS`), which
+only pass or fail. `--thin 4` takes each fourth case of the first; with `--only` the others are left out.
 Exits 1 when anything was bought twice, lost, believed without being true, or ended in a way that it may not.
 """
 
@@ -28,6 +29,29 @@ NAMES = {
     "damage": "damaged files",
 }
 QUIET = ("kind", "cases", "missed", "wrong", "charges", "doubts", "false_doubts", "codes", "lost")
+
+OTHERS = {
+    "model checking: 10,000 histories and more": "tests/model",
+    "network faults, every row and place": "tests/life/test_network.py",
+    "broken variants of the protocol": "tests/mutants",
+    "runners killed over one branch": "tests/journal_git",
+}
+
+
+def others(workers: str) -> tuple[list[str], bool]:
+    """One line for each of the other sweeps, and whether all passed."""
+    lines, good = [], True
+    for name, path in OTHERS.items():
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-m", "slow", "-n", workers, path],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        good = good and done.returncode == 0
+        lines.append(f"{name:40} {'passed' if done.returncode == 0 else 'FAILED'}: {(done.stdout.strip().splitlines() or ['nothing ran'])[-1].strip()}")
+    return lines, good
 
 
 def summary(rows: list[dict]) -> list[str]:
@@ -73,7 +97,9 @@ def main() -> int:
         rows = [json.loads(line) for line in figures.read_text().splitlines()]
     print("\n".join(summary(rows)))
     print(f"{sum(row['cases'] for row in rows):,} cases in {time.monotonic() - began:.0f} s")
-    return 1 if code or any(row["wrong"] for row in rows) else 0
+    more, good = others(asked.workers) if not asked.only else ([], True)
+    print("\n".join(more))
+    return 1 if code or not good or any(row["wrong"] for row in rows) else 0
 
 
 if __name__ == "__main__":
