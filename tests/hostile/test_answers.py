@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,14 +49,17 @@ def body(text: str | bytes, content_type: str = "application/json", **headers: s
     return answer(200, text.encode() if isinstance(text, str) else text, {"Content-Type": content_type, **headers})
 
 
-def look(line: Line, server: RawServer) -> str:
+BRIEFLY = (["plan"], ["status"], ["jobs", "list", "-json"], ["history"], ["refresh"])
+
+
+def look(line: Line, server: RawServer, commands: Sequence[list[str]] = LOOKING) -> str:
     """Everything that every looking command says; `line` itself sees to tracebacks and control characters."""
     said = []
     for words in LOADING:
         loaded = line(*words)
         assert loaded.code in (0, 1)
         assert not any(row.lstrip().startswith("::") or re.search(r"##[A-Za-z]*\[", row) for row in loaded.out.splitlines())
-    for words in LOOKING:
+    for words in commands:
         result = line(*words, RECONCILER_ENDPOINT=server.url)
         assert result.code in (0, 1, 2, 4, 7, 8), (words, result)
         said.append(result.text)
@@ -121,7 +125,7 @@ def test_a_hostile_answer_to_a_purchase_has_its_verdict_and_acts_nowhere(line: L
         assert sum(r.path.endswith("-trainer-request") for r in server.requests) == 1
         assert recorded(project) == [verdict], result
         assert result.code in ((7,) if verdict == DOUBT else (0, 1)), result
-        look(line, server)
+        look(line, server, BRIEFLY)
     reports = (project / "r.md").read_text() + (project / "r.xml").read_text()
     assert "<script>" not in reports
     assert all(c in "\n\t" or c.isprintable() for c in reports.replace("\u200b", ""))
