@@ -179,6 +179,9 @@ class CatalogReader:
             own = fields.mapping(value, f"the model {name}")
             if own is None:
                 continue
+            if self._problems.is_full(tree.source.path):
+                self._complete = False
+                return
             for model in reader.read(name, key, own, merge(defaults, own)):
                 models[model.name] = model
             if len(models) > MAX_MODELS:

@@ -84,6 +84,10 @@ class Problems:
         line = source.line(place.line) if source and place and place.column <= MAX_SOURCE_LINE else None
         self.found.append(Diagnostic(kind, code, summary, detail, place, end_line, line))
 
+    def is_full(self, file: str) -> bool:
+        """Whether errors of this file are not listed any more, so that looking for others is in vain."""
+        return self._count.get((file, "error"), 0) > MAX_PROBLEMS_PER_FILE
+
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Take problems over that were collected elsewhere."""
         for diagnostic in found:

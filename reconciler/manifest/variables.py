@@ -131,6 +131,8 @@ class Variables:
                     code, f"{shown(origin)[1:-1]} sets the variable {shown(name)}, which is not declared", perhaps(name, self._declared, self._problems).strip()
                 )
         for name, declared in self._declared.items():
+            if self._problems.is_full(declared.place.file):
+                continue
             if name not in used:
                 hint = perhaps(name, unknown, self._problems)
                 self._problems.add(
