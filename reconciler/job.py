@@ -183,6 +183,24 @@ class Job:
         return steps if isinstance(steps, int) else None
 
 
+def job_of_attempt(attempt: Attempt, *, job_id: str, request_id: str, poll_url: str | None = None) -> Job:
+    """The job that begins with `attempt` when `request_id` is its answer."""
+    return Job(
+        id=job_id,
+        attempt=attempt.id,
+        environment=attempt.environment,
+        name=attempt.name,
+        trainer=attempt.trainer,
+        spec_digest=attempt.spec_digest,
+        spec=attempt.spec,
+        price=attempt.price,
+        request_id=request_id,
+        submitted_at=attempt.sent_at,
+        world=attempt.world,
+        poll_url=poll_url,
+    )
+
+
 SEEN = ("phase", "polled_at", "polls", "misses", "first_miss_at", "style", "running_at")
 """The fields of a pending job that may be looked up again: they are in the state, not in the journal."""
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, assert_never
 
 from reconciler.errors import StateProblem
 from reconciler.fact import FORMAT_VERSION, Fact, Kind
-from reconciler.job import DOUBTFUL, Artifact, Attempt, Binding, Job, Pause, Phase, Sent, adds, next_phase
+from reconciler.job import DOUBTFUL, Artifact, Attempt, Binding, Job, Pause, Phase, Sent, adds, job_of_attempt, next_phase
 from reconciler.money import ZERO
 
 K = TypeVar("K")
@@ -278,20 +278,8 @@ def _second_id(books: Books, attempt: Attempt, job: Job) -> None:
 
 
 def _job_of(attempt: Attempt, fact: Fact) -> Job:
-    return Job(
-        id=str(fact.data["job"]),
-        attempt=attempt.id,
-        environment=attempt.environment,
-        name=attempt.name,
-        trainer=attempt.trainer,
-        spec_digest=attempt.spec_digest,
-        spec=attempt.spec,
-        price=attempt.price,
-        request_id=str(fact.data["request_id"]),
-        submitted_at=attempt.sent_at,
-        world=attempt.world,
-        poll_url=fact.data.get("poll_url"),
-    )
+    data = fact.data
+    return job_of_attempt(attempt, job_id=str(data["job"]), request_id=str(data["request_id"]), poll_url=data.get("poll_url"))
 
 
 def _other_job(job_id: str, request_id: str) -> str:

@@ -12,6 +12,7 @@ from reconciler.errors import ApiProblem, Invalid, StateProblem
 from reconciler.event import Event
 from reconciler.fact import Draft, adoption, binding, resolution
 from reconciler.job import Attempt, Job, Sent
+from reconciler.job import job_of_attempt as begun_by
 from reconciler.model import Catalog, Model
 from reconciler.money import ZERO
 from reconciler.ports import Clock, TrainerApi, Writer
@@ -64,19 +65,7 @@ def ask(api: TrainerApi, job: Job) -> Found:
 
 def job_of_attempt(attempt: Attempt, request_id: str) -> Job:
     """The job that an attempt would be, were `request_id` its answer."""
-    return Job(
-        id=job_id(attempt.id),
-        attempt=attempt.id,
-        environment=attempt.environment,
-        name=attempt.name,
-        trainer=attempt.trainer,
-        spec_digest=attempt.spec_digest,
-        spec=attempt.spec,
-        price=attempt.price,
-        request_id=request_id,
-        submitted_at=attempt.sent_at,
-        world=attempt.world,
-    )
+    return begun_by(attempt, job_id=job_id(attempt.id), request_id=request_id)
 
 
 def refuse_known(state: State, request_id: str) -> None:
