@@ -176,7 +176,7 @@ class CatalogReader:
                 fields.fault("E200", key, f"the model {shown(name)} is declared twice", f"The first one is at {declared[name]}. Rename or remove one of them.")
                 continue
             declared[name] = key.place
-            own = fields.mapping(value, f"the model {name}")
+            own = value if type(value) is Map else fields.mapping(value, f"the model {name}")
             if own is None:
                 continue
             if self._problems.is_full(tree.source.path):

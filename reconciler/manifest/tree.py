@@ -133,6 +133,8 @@ class Builder:
     def feed(self, events: Iterable[Any]) -> None:
         """Take all events, once. Raises Halt, or whatever the parser raises."""
         dispatch, self._dispatch = self._dispatch, {}  # methods of ours: kept, they would hold the tree in a circle
+        if self._careful:
+            dispatch[ScalarEvent] = self._special
         for event in events:
             handle = dispatch.get(type(event))
             if handle is not None:
@@ -155,18 +157,34 @@ class Builder:
         self._fault("E019", f"the tag {shown(event.tag)} is not allowed", "Tags are refused, even harmless ones: write the value plainly, or quote it.", event)
 
     def _scalar(self, event: Any) -> None:
-        mark = event.start_mark
+        """The many: a plain scalar in a mapping. Does what `_special` and `_add` do, without their questions."""
         text: str = event.value
-        style = event.style
-        if style or event.ctag is not None or event.anchor is not None or self._careful or len(text) > MAX_SCALAR:
-            self._special(text, style, event)
+        if event.style or event.anchor is not None or event.ctag is not None or len(text) > MAX_KEY or not self._stack:
+            self._special(event)
             return
-        value = resolve(text) if text[:1] in MAY_RESOLVE else text
-        self._add(Scalar(self.source, mark.line, mark.column, value, text, True), 1)
-
-    def _special(self, text: str, style: str | None, event: Any) -> None:
-        """A scalar that is quoted, long, tagged, anchored, or stands in a file that needs a closer look."""
         mark = event.start_mark
+        node = Scalar(self.source, mark.line, mark.column, resolve(text) if text[:1] in MAY_RESOLVE else text, text, True)
+        frame = self._stack[-1]
+        key = frame.key
+        if type(frame.node) is not Map or self._nodes >= MAX_WRITTEN or frame.size >= MAX_NODES:
+            self._add(node, 1)
+        elif key is None:
+            frame.size += 1
+            self._nodes += 1
+            frame.key = node if node.value is text and text and not text.isspace() else self._key(node)
+        else:
+            frame.size += 1
+            self._nodes += 1
+            frame.key = None
+            entries = frame.node.entries
+            if key.text in entries or key.text == "<<" or key.value is POISON:
+                self._put(frame, key, node)
+            else:
+                entries[key.text] = (key, node)
+
+    def _special(self, event: Any) -> None:
+        """A scalar that is quoted, long, tagged, anchored, or stands in a file that needs a closer look."""
+        text, style, mark = event.value, event.style, event.start_mark
         if self._restore is not None:
             text = text.replace(*self._restore)
         plain, before = not style, self.problems.errors
