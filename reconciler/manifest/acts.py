@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from reconciler.diagnostics import Place
 from reconciler.manifest.fields import Fields, NoValue
 from reconciler.manifest.keys import ADOPT, MOVED, NAME_PATTERN, REMOVED, RESOLUTION, Table
+from reconciler.manifest.node import Map, Node
 from reconciler.manifest.source import Problems, Source, shown
-from reconciler.manifest.tree import Map, Node
 from reconciler.model import Adoption, Moved, Removed, Resolution
 
 _NAME = re.compile(rf"{NAME_PATTERN}(?:@[A-Za-z0-9_.=,+-]{{1,1024}})?")

@@ -19,10 +19,10 @@ from reconciler.manifest.files import DEFAULTS_FILE, find_manifests
 from reconciler.manifest.front import decode, read_bytes
 from reconciler.manifest.layers import merge
 from reconciler.manifest.models import ModelReader
+from reconciler.manifest.node import Map, Node
 from reconciler.manifest.parse import parse_map
 from reconciler.manifest.project_file import check_version, parameter_names
 from reconciler.manifest.source import Problems, Source, shown
-from reconciler.manifest.tree import Map, Node
 from reconciler.manifest.variables import Declared, Variables, read_declarations, used_in
 from reconciler.model import DEFAULT_ENVIRONMENT, Catalog, Model
 from reconciler.project import PROJECT_FILE, Project

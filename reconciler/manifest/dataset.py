@@ -17,9 +17,9 @@ from typing import NamedTuple
 from reconciler.errors import ReconcilerError
 from reconciler.manifest.fields import Fields
 from reconciler.manifest.keys import DATASET
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.scalars import Odd
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.model import Dataset
 
 MAX_URL = 8192

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.diagnostics import Place
-from reconciler.manifest.tree import Map, Node
+from reconciler.manifest.node import Map, Node
 
 
 def merge(lower: Map | None, upper: Map) -> Map:

@@ -10,9 +10,9 @@ from reconciler.manifest.fields import Fields, NoValue, perhaps
 from reconciler.manifest.keys import LIFECYCLE, MODEL
 from reconciler.manifest.layers import FieldPlaces
 from reconciler.manifest.matrix import Cell, read_matrix
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.parameters import read_parameters
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.manifest.variables import Variables
 from reconciler.model import Dataset, Lifecycle, Model, make_spec
 from reconciler.money import Money

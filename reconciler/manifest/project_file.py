@@ -12,12 +12,12 @@ from reconciler.manifest import keys
 from reconciler.manifest.dataset import Unusable, read_address
 from reconciler.manifest.fields import Fields, Marked, perhaps
 from reconciler.manifest.front import read_source
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.parse import parse_map
 from reconciler.manifest.requirement import REQUIREMENT, satisfies
 from reconciler.manifest.scalars import Value
 from reconciler.manifest.source import Problems, shown
 from reconciler.manifest.trainers import read_trainers
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.money import Money, Price, PriceBook
 from reconciler.policy import Budget, Guards, MonthlyBudget, Policy
 from reconciler.project import PROJECT_FILE, Environment, Project

@@ -14,9 +14,10 @@ from reconciler.diagnostics import Place
 from reconciler.manifest.fields import Fields, NoValue, perhaps
 from reconciler.manifest.front import HIDDEN
 from reconciler.manifest.keys import VARIABLE, VARIABLE_PATTERN
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.scalars import Odd, Value, resolve
 from reconciler.manifest.source import Problems, shown
-from reconciler.manifest.tree import MAX_SCALAR, Map, Node, Scalar
+from reconciler.manifest.tree import MAX_SCALAR
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}\n]*)\}?")
 _REFERENCE = re.compile(rf"\$\{{var\.({VARIABLE_PATTERN})\}}")
