@@ -34,7 +34,6 @@ class Acts:
 
 def read_acts(root: Map, fields: Fields, acts: Acts) -> None:
     """Add the acts of one file."""
-    acts.sources[root.source.path] = root.source
     for key, table, read in (
         ("moved", MOVED, _moved),
         ("removed", REMOVED, _removed),
@@ -42,7 +41,10 @@ def read_acts(root: Map, fields: Fields, acts: Acts) -> None:
         ("resolutions", RESOLUTION, _resolution),
     ):
         node = root.get(key)
-        for item in (fields.items(node, key) or ()) if node is not None else ():
+        if node is None:
+            continue
+        acts.sources[root.source.path] = root.source
+        for item in fields.items(node, key) or ():
             _one(item, key, table, fields, read=read, acts=acts)
 
 

@@ -154,6 +154,8 @@ class DatasetReader:
         self._fields = fields
         self._folder_digest = folder_digest
         self._digests: dict[str, str | None] = {}
+        self.looked = 0
+        """How often the file system was asked for a local path: what came of it depends on more than manifests."""
 
     def read(self, node: Node) -> Dataset | None:
         """The dataset, or None after its problems were added."""
@@ -219,6 +221,7 @@ class DatasetReader:
 
     def _local(self, node: Node, path: str) -> Path | None:
         """The path inside the project, or None after its problem."""
+        self.looked += 1
         parts = PurePosixPath(path).parts
         if path.startswith(("/", "~")) or ".." in parts or "\\" in path or "\0" in path or re.match(r"[A-Za-z]:", path):
             self._fields.fault(

@@ -27,12 +27,12 @@ def merge(lower: Map | None, upper: Map) -> Map:
 class FieldPlaces(Mapping[str, Place]):
     """Dotted path of a field as written → its place; packed, because a catalog holds a million of them."""
 
-    __slots__ = ("_file", "_names", "_places")
+    __slots__ = ("_file", "names", "places")
 
     def __init__(self, file: str, names: tuple[str, ...], places: tuple[int | Place, ...]) -> None:
         self._file = file
-        self._names = names
-        self._places = places
+        self.names = names
+        self.places = places
 
     @classmethod
     def of(cls, tree: Map, extra: Mapping[str, Node], shapes: dict[tuple[str, ...], tuple[str, ...]]) -> FieldPlaces:
@@ -50,13 +50,13 @@ class FieldPlaces(Mapping[str, Place]):
 
     def __getitem__(self, path: str) -> Place:
         try:
-            found = self._places[self._names.index(path)]
+            found = self.places[self.names.index(path)]
         except ValueError:
             raise KeyError(path) from None
         return found if isinstance(found, Place) else Place(self._file, (found >> 24) + 1, (found & 0xFFFFFF) + 1)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
