@@ -135,6 +135,17 @@ class Resolution:
     place: Place
 
 
+class Manifest(NamedTuple):
+    """What one file says, in names: its models here, the blocks it declares anywhere, the variables and trainers it uses."""
+
+    models: tuple[str, ...]
+    declared: tuple[str, ...]
+    uses: frozenset[str]
+    trainers: frozenset[str]
+    is_plain: bool
+    """Whether it holds models and nothing that concerns other files, and nothing outside of manifests was asked for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything wanted in one environment: models by name, the declared acts, and the trainers they use."""
@@ -146,3 +157,5 @@ class Catalog:
     removed: tuple[Removed, ...] = ()
     adoptions: tuple[Adoption, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
+    files: Mapping[str, Manifest] = field(default_factory=dict, compare=False)
+    """The manifests that were read, by path."""
