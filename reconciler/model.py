@@ -138,12 +138,15 @@ class Resolution:
 class Manifest(NamedTuple):
     """What one file says, in names: its models here, the blocks it declares anywhere, the variables and trainers it uses."""
 
+    path: str
     models: tuple[str, ...]
     declared: tuple[str, ...]
     uses: frozenset[str]
     trainers: frozenset[str]
+    declares: bool
+    """Whether it may declare variables."""
     is_plain: bool
-    """Whether it holds models and nothing that concerns other files, and nothing outside of manifests was asked for it."""
+    """Whether it has no acts, and nothing but manifests was looked at for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,31 +176,31 @@ class CatalogReader:
         self._uses |= parsed.uses
         return raw, parsed.tree
 
-    def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[str, Part, bool]]:
-        """The part of every file that has one, in their order, and whether it could be kept."""
+    def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[Part, Manifest]]:
+        """The part of every file that has one, in their order, and what it says in names."""
         for path, raw in files.items():
             if path not in early and (part := kept.get(path, raw)) is not None:
-                yield path, part, True
+                yield part, _told(path, part, declares=False, is_plain=True)
                 continue
             touched = self._problems.touched
             parsed = early.pop(path) if (was_early := path in early) else self._parse(path, raw)
             self._uses |= parsed.uses
             if parsed.tree is None:
                 continue
-            part, is_plain = reader.read(parsed.tree, parsed.uses)
-            is_plain = is_plain and not was_early and touched == self._problems.touched
-            if is_plain:
+            part, is_plain, may_be_kept = reader.read(parsed.tree, parsed.uses)
+            if may_be_kept and not was_early and touched == self._problems.touched:
                 kept.add(path, raw, part)
-            yield path, part, is_plain
+            yield part, _told(path, part, declares=was_early, is_plain=is_plain)
         self._complete = self._complete and reader.complete
 
-    def _gather(self, files: Mapping[str, bytes], parts: Iterator[tuple[str, Part, bool]]) -> tuple[dict[str, Model], dict[str, Place], dict[str, Manifest]]:
+    def _gather(self, files: Mapping[str, bytes], parts: Iterator[tuple[Part, Manifest]]) -> tuple[dict[str, Model], dict[str, Place], dict[str, Manifest]]:
         """All models by name, and where each name is declared; a name belongs to the file that declares it first."""
         models: dict[str, Model] = {}
         declared: dict[str, Place] = {}
         manifests: dict[str, Manifest] = {}
-        for path, part, is_plain in parts:
-            manifests[path] = _told(part, is_plain=is_plain)
+        for part, told in parts:
+            path = told.path
+            manifests[path] = told
             self._uses |= part.uses
             again = {name for name, _ in part.declared if name in declared}
             for name, place in part.declared:
@@ -221,10 +221,10 @@ class CatalogReader:
         self._problems.add(code, summary, detail, place=place, source=decode(path, files[path], Problems()))
 
 
-def _told(part: Part, *, is_plain: bool) -> Manifest:
+def _told(path: str, part: Part, *, declares: bool, is_plain: bool) -> Manifest:
     names = tuple([model.name for model in part.models])
     trainers = frozenset([model.spec.trainer for model in part.models])
-    return Manifest(names, tuple([name for name, _ in part.declared]), part.uses, trainers, is_plain)
+    return Manifest(path, names, tuple([name for name, _ in part.declared]), part.uses, trainers, declares, is_plain)
 
 
 def _beginning() -> Map:

@@ -154,8 +154,9 @@ class _Work:
 
     def _undeclared(self) -> list[Change]:
         models, taken = self.catalog.models, set(self.acts.sources.values())
-        bound = self.known.bindings.keys() if self.about is None else self.known.bindings.keys() & self.about
-        names = (bound - taken) | self.known.doubts_by_name.keys() | self.acts.adoptions.keys()
+        names = (self.known.bindings.keys() - taken) | self.known.doubts_by_name.keys() | self.acts.adoptions.keys()
+        if self.about is not None:
+            names &= self.about
         changes = []
         for name in names - models.keys():
             if self.selected is not None and name not in self.selected:

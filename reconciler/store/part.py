@@ -37,7 +37,7 @@ class Part(NamedTuple):
     """What is known of it. `state` has all of the lineage, serial, pause, doubts and duplicates, but these rows alone:
 
     - bindings: of the wanted names in that environment, and, in any environment, of every name that points to one of its jobs
-    - jobs: of the wanted digests and request ids, of these bindings, and all that are still pending
+    - jobs: of the wanted digests and request ids, of the wanted names with all others of the same specs, and all that are still pending
     """
 
     state: State
@@ -58,6 +58,8 @@ def read_part(connection: sqlite3.Connection, held: Held, wanted: Wanted, fetch:
     bound = {binding.job for binding in own}
     for where, values in (("spec_digest IN {}", wanted.digests), ("request_id IN {}", wanted.request_ids), ("id IN {}", bound)):
         books.jobs.update((job.id, job) for job in _found(connection, JOBS, where, values))
+    specs = {books.jobs[each].spec_digest for each in bound if each in books.jobs}.difference(wanted.digests)
+    books.jobs.update((job.id, job) for job in _found(connection, JOBS, "spec_digest IN {}", specs))
     books.jobs.update((job.id, job) for job in _found(connection, JOBS, f"phase IN ({_PENDING})"))
     if bound - books.jobs.keys():
         raise StateProblem("a name of the state points to a job that is not in it", hint=DAMAGED)
