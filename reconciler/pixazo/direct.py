@@ -25,6 +25,7 @@ from reconciler.pixazo.incoming import Head, Incoming
 
 IDLE_SECONDS = 30.0
 """A connection that was unused for longer is not used again."""
+CLOSE = (b"Connection", b"close")
 _PIECE_BYTES = 64 * 1024
 
 Trace = Callable[[str, Mapping[str, Any]], None]
@@ -114,7 +115,7 @@ class _Body(httpx.SyncByteStream):
         self._transport = transport
         self._incoming = incoming
         self._head = head
-        self._closes = request.headers.get("connection", "").lower() == "close"
+        self._closes = CLOSE in request.headers.raw
 
     def __iter__(self) -> Iterator[bytes]:
         return self._incoming.body(self._head)
@@ -124,12 +125,11 @@ class _Body(httpx.SyncByteStream):
 
 
 def _bytes_of(request: httpx.Request) -> bytes:
-    fields = request.headers.raw
-    target = request.url.raw_path
-    if any(b"\r" in part or b"\n" in part for field in fields for part in field) or b" " in target or b"\n" in target:
+    lines = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path), *(b"%s: %s" % field for field in request.headers.raw)]
+    head = b"\r\n".join(lines)
+    if head.count(b"\r") != len(lines) - 1 or head.count(b"\n") != len(lines) - 1:
         raise httpx.LocalProtocolError("a line break where none may be")
-    head = [b"%s %s HTTP/1.1" % (request.method.encode("ascii"), target), *(b"%s: %s" % field for field in fields)]
-    return b"\r\n".join([*head, b"", request.content])
+    return b"%s\r\n\r\n%s" % (head, request.content)
 
 
 def _send(connection: socket.socket, data: bytes) -> None:

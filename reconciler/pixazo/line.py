@@ -18,7 +18,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import ApiProblem
-from reconciler.pixazo.direct import DirectTransport
+from reconciler.pixazo.direct import CLOSE, DirectTransport
 from reconciler.pixazo.endpoint import Endpoint
 from reconciler.pixazo.exchange import Exchange, Stage, Trouble
 from reconciler.pixazo.key import Key
@@ -130,7 +130,7 @@ class Line:
         headers = [(name.encode(), value.encode()) for name, value in ask.headers.items()]
         headers.append((KEY_HEADER, self._wire.key.reveal()))
         if not self._keep_alive:
-            headers.append((b"Connection", b"close"))
+            headers.append(CLOSE)
         # Reads and writes are ended by the watchdog; these limits only stand in should it be late.
         late, connect = deadline_seconds + 5, min(CONNECT_SECONDS, deadline_seconds)
         timeout = {"connect": connect, "read": late, "write": late, "pool": late}
@@ -192,8 +192,8 @@ class _Progress:
 
     def end_of(self, headers: httpx.Headers) -> Stage:
         """The stage after the body ended. Without a length, being cut looks like the end."""
-        framed = "content-length" in headers or "transfer-encoding" in headers
-        return Stage.ANSWERED if self.cut and not framed else Stage.COMPLETE
+        is_sure = not self.cut or "content-length" in headers or "transfer-encoding" in headers
+        return Stage.COMPLETE if is_sure else Stage.ANSWERED
 
     def release(self) -> socket.socket | None:
         """Let go of the double; the connection's own socket is kept for a next exchange."""

@@ -18,7 +18,7 @@ from reconciler.job import Job
 
 def _taken() -> threading.Lock:
     lock = threading.Lock()
-    lock.acquire()  # noqa: SIM115 (released by another thread, once)
+    lock.acquire()
     return lock
 
 
@@ -53,7 +53,7 @@ class Room:
             self._waiting.append(entry)
             leads, self._is_led = not self._is_led, True
         if not leads:
-            entry.turn.acquire()  # noqa: SIM115 (not a lock around something: a place in a queue)
+            entry.turn.acquire()
         if not entry.is_done:
             self._lead(entry)
         if entry.error is not None:
