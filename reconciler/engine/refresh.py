@@ -73,8 +73,9 @@ class Poller:
     def news(self) -> Iterator[Event]:
         """Write down and tell what has been answered until now. For a moment in which no purchase needs the state."""
         batch = self._asking.answers(most=_BATCH, wait_seconds=0)
+        self._beside -= {job.id for job, seen in batch if seen.trouble}  # the round asks again
         try:
-            yield from self._digest(batch)
+            yield from self._digest([(job, seen) for job, seen in batch if not seen.trouble])
         except StateProblem:
             return  # polls are free; the next purchase meets the same problem, and those in flight must be awaited
 
@@ -85,7 +86,10 @@ class Poller:
                 self._asking.ask(job)
         self._beside.clear()
         while self._asking.open:
-            yield from self._digest(self._asking.answers(most=_BATCH, wait_seconds=_TICK_SECONDS))
+            batch = self._asking.answers(most=_BATCH, wait_seconds=_TICK_SECONDS)
+            yield from self._digest(batch)
+            if self.stop.is_requested and not batch:
+                return  # polls are free: those under way, or waiting for their turn, are not awaited
         if self._heard:
             self.trouble = ""
         self._heard = 0
