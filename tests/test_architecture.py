@@ -21,7 +21,7 @@ REPO = Path(__file__).resolve().parent.parent
 PACKAGE = REPO / "reconciler"
 
 FLOORS = (
-    ("errors", "text"),
+    ("errors", "text", "secret"),
     ("diagnostics", "canonical", "money"),
     ("trainer", "policy"),
     ("settings",),
@@ -48,7 +48,7 @@ DOORS = {
     "pydantic_core": ("manifest",),
     "sqlite_utils": ("store",),
     "httpx": ("pixazo", "artifacts", "dataset", "forge"),
-    "httpcore": ("pixazo",),
+    "httpcore": ("pixazo", "artifacts"),
     "rich": ("reports.live",),
     "PIL": ("dataset",),
 }
@@ -56,7 +56,7 @@ DOORS = {
 
 PURE_ROOMS = {room for floor in FLOORS[: FLOORS.index(("plan",)) + 1] for room in floor} | {"reports", "catalog"}
 PURE_STDLIB = {
-    "__future__", "abc", "bisect", "calendar", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
+    "__future__", "abc", "base64", "bisect", "calendar", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
     "fnmatch", "fractions", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string",
     "textwrap",
     "types", "typing", "unicodedata", "urllib.parse", "xml.sax.saxutils", "zoneinfo",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from reconciler.reports.style import Style
 
 BUG = 70
+SHORTEST_KEY = 4
+"""Of a shorter value nothing is a secret, and everything would be taken out."""
 EVENT_COMMANDS = ("apply", "refresh")
 """Their `-json` is a stream of events, so their errors are events too."""
 
@@ -124,23 +126,14 @@ def _document(arguments: Sequence[str], message: str, hint: str, *, code: int, r
 
 def without_keys(text: str, environment: Mapping[str, str]) -> str:
     """`text` without the values of key variables, raw, quoted or encoded."""
+    from reconciler.secret import MARK, pattern_of
     from reconciler.settings import KEY_VARIABLES
 
     for variable in KEY_VARIABLES:
-        value = environment.get(variable, "")
-        for shape in _shapes(value) if len(value.strip()) >= 4 else ():
-            text = text.replace(shape, "<key>")
+        value = environment.get(variable, "").strip()
+        if len(value) >= SHORTEST_KEY:
+            text = pattern_of(value).sub(MARK, text)
     return text
-
-
-def _shapes(value: str) -> list[str]:
-    from base64 import b64encode
-    from urllib.parse import quote
-
-    plain = {value, value.strip()}
-    data = [p.encode("utf-8", "surrogateescape") for p in plain]
-    shapes = plain | {repr(p)[1:-1] for p in plain} | {quote(d, safe="") for d in data} | {b64encode(d).decode("ascii") for d in data}
-    return sorted((s for s in shapes if s), key=len, reverse=True)
 
 
 def _bug(error: Exception, arguments: Sequence[str], environment: Mapping[str, str]) -> str:

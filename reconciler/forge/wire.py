@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from reconciler.errors import ApiProblem, Usage
+from reconciler.forge.proxy import proxy_of
+from reconciler.forge.watch import Watch
+from reconciler.secret import MARK, pattern_of
 from reconciler.text import safe
+
+_LOG = logging.getLogger("reconciler.forge")
 
 DEADLINE_SECONDS = 60.0
 CONNECT_SECONDS = 15.0
@@ -21,6 +26,7 @@ MOST_ANSWER_BYTES = 64_000_000
 TRIES = 3
 """Of a request that changes nothing."""
 LONGEST_PAUSE_SECONDS = 30.0
+TRACE = 5
 _TOKEN = re.compile(r"[!-~]{4,1000}")
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
@@ -41,10 +47,17 @@ class Wire:
             raise Usage(f"the forge's token has {len(token)} characters, not all of which can be sent; a line break at its end, maybe")
         self._base = base.rstrip("/")
         self._pause_seconds = pause_seconds
-        transport = httpx.HTTPTransport(verify=_tls(environment), trust_env=False, retries=0, proxy=_proxy(self._base, environment))
+        self._secret = pattern_of(token)
+        proxy = proxy_of(self._base, environment)
+        transport = httpx.HTTPTransport(verify=_tls(environment), trust_env=False, retries=0, limits=httpx.Limits(max_keepalive_connections=0), proxy=proxy)
         timeout = httpx.Timeout(DEADLINE_SECONDS, connect=CONNECT_SECONDS)
         said = {"User-Agent": "lora-reconciler", "Accept-Encoding": "identity", **headers}
         self._client = httpx.Client(transport=transport, headers=said, timeout=timeout, trust_env=False, follow_redirects=False)
+        _LOG.debug("wire", extra={"data": {"origin": self._base, "proxy": proxy}})
+
+    def redact(self, text: str) -> str:
+        """`text` without the token, however it is spelled: a forge may repeat what it was sent."""
+        return self._secret.sub(MARK, text)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -70,13 +83,25 @@ class Wire:
 
     def _once(self, method: str, path: str, parameters: Mapping[str, str | int], body: Mapping[str, Any] | None) -> Any:
         what = f"{method} {safe(path, limit=200)}"
+        watch = Watch(DEADLINE_SECONDS)
         try:
-            with self._client.stream(method, self._base + path, params=dict(parameters) or None, json=body) as answer:
+            with watch, self._client.stream(method, self._base + path, params=dict(parameters) or None, json=body, extensions={"trace": watch.see}) as answer:
                 raw = _read(answer, what)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            late = f" within {DEADLINE_SECONDS:g} s" if watch.is_late else f" ({type(error).__name__})"
+            self._log(method, path, watch, {"trouble": type(error).__name__})
             # Only the class: the text of a header error would hold the token.
-            raise _Passing(f"{what}: the forge could not be reached ({type(error).__name__})") from None
-        return _judged(answer, raw, what)
+            raise _Passing(f"{what}: the forge could not be reached{late}") from None
+        self._log(method, path, watch, {"status": answer.status_code, "bytes": len(raw)}, answer.headers)
+        return _judged(answer, raw, what, self.redact)
+
+    def _log(self, method: str, path: str, watch: Watch, end: Mapping[str, object], headers: Mapping[str, str] | None = None) -> None:
+        """No body, nothing that we sent but method and path; the token is taken out of whatever a forge may repeat."""
+        if _LOG.isEnabledFor(logging.INFO):
+            data = {"method": method, "path": self.redact(path), **end, "duration_ms": round(watch.seconds * 1000)}
+            if headers is not None and _LOG.isEnabledFor(TRACE):
+                data["headers"] = {name: self.redact(safe(value, limit=200)) for name, value in list(headers.items())[:100]}
+            _LOG.info("request", extra={"data": data})
 
 
 class _Passing(Exception):
@@ -89,27 +114,26 @@ class _Passing(Exception):
 
 
 def _read(answer: httpx.Response, what: str) -> bytes:
-    until = time.monotonic() + DEADLINE_SECONDS
     raw = bytearray()
     for piece in answer.iter_raw():
         raw += piece
-        if len(raw) > MOST_ANSWER_BYTES or time.monotonic() > until:
-            raise _Passing(f"{what}: the answer is larger than {MOST_ANSWER_BYTES} bytes or takes longer than {DEADLINE_SECONDS:g} s")
+        if len(raw) > MOST_ANSWER_BYTES:
+            raise _Passing(f"{what}: the answer is larger than {MOST_ANSWER_BYTES} bytes")
     return bytes(raw)
 
 
-def _judged(answer: httpx.Response, raw: bytes, what: str) -> Any:
-    status = answer.status_code
+def _judged(answer: httpx.Response, raw: bytes, what: str, redact: Callable[[str], str]) -> Any:
+    status, said = answer.status_code, redact(_message(raw))
     limited = answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
     if status in _MAY_PASS or (status == 403 and limited):
         pause = answer.headers.get("retry-after", "")
-        raise _Passing(f"{what}: the forge answers {status}{_message(raw)}", float(pause) if pause.isascii() and pause.isdigit() and len(pause) < 6 else 0.0)
+        raise _Passing(f"{what}: the forge answers {status}{said}", float(pause) if pause.isascii() and pause.isdigit() and len(pause) < 6 else 0.0)
     if status == 403:
-        raise NotAllowed(f"{what}: the forge answers {status}{_message(raw)}")
+        raise NotAllowed(f"{what}: the forge answers {status}{said}")
     if status == 404:
-        raise NotThere(f"{what}: the forge answers {status}{_message(raw)}")
+        raise NotThere(f"{what}: the forge answers {status}{said}")
     if not 200 <= status < 300:
-        raise ApiProblem(f"{what}: the forge answers {status}{_message(raw)}", hint="the token is not accepted" if status == 401 else "")
+        raise ApiProblem(f"{what}: the forge answers {status}{said}", hint="the token is not accepted" if status == 401 else "")
     if not raw.strip():
         return None
     try:
@@ -136,19 +160,3 @@ def _tls(environment: Mapping[str, str]) -> ssl.SSLContext:
         raise ApiProblem(f"SSL_CERT_FILE cannot be used: {error.strerror or type(error).__name__}") from None
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     return context
-
-
-def _proxy(base: str, environment: Mapping[str, str]) -> str | None:
-    """The proxy that the variables name for an https origin. http is loopback and never goes through one."""
-    parts = urlsplit(base)
-    proxy = environment.get("https_proxy") or environment.get("HTTPS_PROXY")
-    exceptions = (environment.get("no_proxy") or environment.get("NO_PROXY") or "").lower().split(",")
-    if parts.scheme != "https" or not proxy or any(_names(entry.strip(), parts.hostname or "") for entry in exceptions):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _names(entry: str, host: str) -> bool:
-    """Whether an entry of NO_PROXY (a name, a `.suffix`, `*`) means this host."""
-    suffix = entry.removeprefix("*").lstrip(".")
-    return entry == "*" or (bool(suffix) and (host == suffix or host.endswith(f".{suffix}")))

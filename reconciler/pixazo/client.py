@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from reconciler.job import Artifact, Job
 from reconciler.pixazo.endpoint import World, parse_endpoint
-from reconciler.pixazo.key import MARK, Key
+from reconciler.pixazo.key import Key
 from reconciler.pixazo.limiter import Limiter
 from reconciler.pixazo.line import Wire
 from reconciler.pixazo.poll import DEADLINE_SECONDS as POLL_DEADLINE_SECONDS
@@ -16,6 +16,7 @@ from reconciler.pixazo.poll import Poller
 from reconciler.pixazo.send import DEADLINE_SECONDS, send_once
 from reconciler.pixazo.verdict import judge
 from reconciler.ports import Capabilities
+from reconciler.secret import MARK
 from reconciler.trainer import Trainer
 from reconciler.verdict import Accepted, InDoubt, NotSent, Observation, Rejected, Verdict
 

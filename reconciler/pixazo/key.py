@@ -5,10 +5,8 @@ A malformed key is refused before any library sees it, because HTTP libraries pr
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import html
 import os
 import re
 import select
@@ -20,6 +18,7 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from reconciler.errors import ApiProblem
+from reconciler.secret import MARK, pattern_of
 from reconciler.text import safe
 
 KEY_VARIABLES = ("PIXAZO_API_KEY", "PIXAZO_SUBSCRIPTION_KEY")
@@ -27,8 +26,6 @@ KEY_FILE_VARIABLE = "RECONCILER_API_KEY_FILE"
 KEY_COMMAND_VARIABLE = "RECONCILER_API_KEY_COMMAND"
 SOURCES = (*KEY_VARIABLES, KEY_FILE_VARIABLE, KEY_COMMAND_VARIABLE)
 COMMAND_TIMEOUT_SECONDS = 30.0
-MARK = "<key>"
-"""What stands where the key was."""
 
 _SHAPE = re.compile(r"[!-~]{8,256}")
 _MOST_BYTES = 4096
@@ -48,7 +45,7 @@ class Key:
             )
         self._value = value
         self.source = source
-        self._forms = _pattern_of(value)
+        self._forms = pattern_of(value)
 
     def __repr__(self) -> str:
         return f"<key from {self.source}>"
@@ -85,23 +82,6 @@ def read_key(environment: Mapping[str, str]) -> Key:
     empty = [name for name in SOURCES if name in environment]
     seen = f" ({', '.join(empty)} is set, but empty)" if empty else ""
     raise ApiProblem(f"There is no API key{seen}; nothing was sent. Set one of {', '.join(SOURCES)}; try `-emulate` without a key.")
-
-
-def _pattern_of(value: str) -> re.Pattern[str]:
-    """Finds the key plain or with any of its characters escaped for URLs, JSON or HTML, and inside base64."""
-    return re.compile("|".join(["".join(map(_any_spelling, value)), *map(re.escape, _base64_forms(value.encode("ascii")))]))
-
-
-def _any_spelling(character: str) -> str:
-    code = ord(character)
-    escaped = [re.escape(html.escape(character)), f"&#0*{code};", f"(?i:%{code:02x}|\\\\u{code:04x}|&#x0*{code:x};)"]
-    return f"(?:{'|'.join(escaped)}|\\\\?{re.escape(character)})"
-
-
-def _base64_forms(raw: bytes) -> list[str]:
-    # The key may stand anywhere inside what was encoded; only the characters that it decides alone are looked for.
-    encoders = (base64.b64encode, base64.urlsafe_b64encode)
-    return [encode(b"\0" * lead + raw).decode("ascii")[-(-lead * 8 // 6) : (lead + len(raw)) * 8 // 6] for encode in encoders for lead in range(3)]
 
 
 def _from_file(path: str) -> str:

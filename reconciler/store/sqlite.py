@@ -11,20 +11,17 @@ from pathlib import Path
 from reconciler.errors import StateProblem
 from reconciler.fact import Draft, outcome
 from reconciler.job import Attempt, Binding, Job, Sent
-from reconciler.money import ZERO
 from reconciler.ports import Journal, Owner, Whose
 from reconciler.state import State, fold_all
 from reconciler.store.book import write_book, write_waiting
 from reconciler.store.compare import compare
 from reconciler.store.connection import is_there, is_whole, open_for_reading, open_for_writing, sync_folder
+from reconciler.store.duplicates import with_duplicates_noted
 from reconciler.store.interrupted import INTERRUPTED, end_of
 from reconciler.store.load import CaughtUp, Held, catch_up, fold_anew, read_rows, read_waiting
 from reconciler.store.lock import locked
 from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
 from reconciler.store.writer import SqliteWriter
-from reconciler.text import format_money
-
-_MOST_NAMED = 10
 
 
 class SqliteStore:
@@ -148,8 +145,11 @@ class SqliteStore:
         try:
             if (shared := self._journal.shared) is not None:
                 shared.fetch()
+            told: tuple[str, ...] = ()
             if not is_there(self.path):
-                self._write_anew(self._caught_up(Held()), [])
+                anew = self._caught_up(Held())
+                told = anew.notes
+                self._write_anew(anew, [])
             connection = open_for_writing(self.path)
             held = read_rows(connection)
             caught = self._caught_up(held)
@@ -160,6 +160,7 @@ class SqliteStore:
                 connection = open_for_writing(self.path)
                 held = read_rows(connection)
             writer = self._recovered(connection, held, caught)
+            writer.notes = with_duplicates_noted(replace(writer.state(), notes=told or caught.notes)).notes
         except BaseException as error:
             self._journal.close()
             if connection is not None:
@@ -262,13 +263,7 @@ class SqliteStore:
 
 def _told(caught: CaughtUp, state: State | None = None) -> State:
     """The state, the given one or that of the books, with what its reader should be told."""
-    state = caught.books.snapshot(caught.notes) if state is None else state
-    if not (twice := state.duplicates):
-        return state
-    names = ", ".join(f"{a.name} ({a.id}, {format_money(a.price)}, beside {a.duplicate_of})" for a in twice[:_MOST_NAMED])
-    more = f" and {len(twice) - _MOST_NAMED} more" if len(twice) > _MOST_NAMED else ""
-    amount = format_money(sum((a.price for a in twice), ZERO))
-    return replace(state, notes=(*state.notes, f"histories that went apart bought the same twice, {amount}: {names}{more}"))
+    return with_duplicates_noted(caught.books.snapshot(caught.notes) if state is None else state)
 
 
 def _insert_all(connection: sqlite3.Connection, table: Table, entities: Iterable[Attempt | Job | Binding | None]) -> int:

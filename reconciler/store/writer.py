@@ -60,11 +60,13 @@ class SqliteWriter:
         self._journal_broken = False
         self._is_recovering = True
         self._has_foreign = False
+        self.notes: tuple[str, ...] = ()
+        """What its opening has to tell; every state that it shows carries them."""
 
     def state(self) -> State:
         """See `ports.Writer.state`."""
         with self._commit_lock:
-            return self._books.snapshot()
+            return self._books.snapshot(self.notes)
 
     def attempt(self, attempt_id: str) -> Attempt:
         """See `ports.Writer.attempt`."""

@@ -156,7 +156,8 @@ def test_two_local_histories_are_joined_by_union_and_what_was_bought_twice_is_na
     for folder in (folders[1], here.clone("fresh")):
         done = folder.apply()
         assert done.code == 0, done
-        assert "bought the same twice, $8.00" in folder.run("plan").text
+        for told in (done, folder.run("plan"), folder.run("refresh")):
+            assert "bought the same twice, $8.00" in told.err, told
         assert len(folder.jobs()) == 4
     assert len(emulator.books.charges()) == 4
 

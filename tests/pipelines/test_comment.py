@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from reconciler.forge import wire
 from reconciler.money import ZERO
 from reconciler.reports.comment import label_of, read_marker
 from tests.life.folder import Result
 from tests.pipelines.forge import BOT, READ_ONLY, TOKEN, Forge
 from tests.pipelines.shell import comment_body, run_here
+from tests.pixazo.raw_server import RawServer, after_reading
 
 GITHUB = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/loras", "GITHUB_REF": "refs/pull/7/merge", "GITHUB_SHA": "ab" * 20, "GITHUB_TOKEN": TOKEN}
 GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_ID": "42", "CI_MERGE_REQUEST_IID": "7", "CI_COMMIT_SHA": "ab" * 20, "GITLAB_TOKEN": TOKEN}
@@ -230,3 +233,58 @@ def test_the_answer_of_a_hostile_forge_is_not_repeated_raw(comment: Callable[...
     assert "\x1b" not in done.text
     assert not any(line.startswith("::") for line in done.text.splitlines())
     assert json.dumps(done.err)
+
+
+@pytest.mark.parametrize("level", ["info", "debug", "trace"])
+def test_the_log_holds_what_was_asked_and_neither_token_nor_body(
+    comment: Callable[..., Result], forge: Forge, provider: str, level: str, tmp_path: Path
+) -> None:
+    forge.answers = [(502, {"X-Echo": TOKEN})]
+    log = tmp_path / "log"
+    body = comment_body(due="8.00")
+    assert comment(body, "-label", RECONCILER_LOG=level, RECONCILER_LOG_PATH=str(log)).code == 0
+    rows = [json.loads(row) for row in log.read_text().splitlines()]
+    asked = [row for row in rows if row["@message"] == "request"]
+    assert [row["method"] for row in asked] == [seen.method for seen in forge.seen]
+    assert asked[0]["status"] == 502
+    assert TOKEN not in log.read_text()
+    assert "8.00" not in log.read_text()
+    assert ("<key>" in log.read_text()) == (level == "trace"), "headers are logged at trace, the token in them is not"
+    assert any(row["@message"] == "wire" and row["origin"] == forge.url for row in rows) == (level != "info")
+
+
+@pytest.mark.parametrize("shape", [TOKEN, base64.b64encode(f"user:{TOKEN}".encode()).decode(), TOKEN.replace("-", "%2d")], ids=["plain", "base64", "url"])
+def test_a_token_that_a_forge_repeats_is_not_repeated_by_us(comment: Callable[..., Result], forge: Forge, shape: str) -> None:
+    def answer(_seen: Any) -> tuple[int, Any]:
+        return 401, {"message": f"bad credentials: {shape}"}
+
+    forge.answer = answer  # type: ignore[method-assign]
+    done = comment(comment_body(due="8.00"), "-author", BOT)
+    assert done.code == 1
+    assert "bad credentials" in done.err
+    assert "<key>" in done.err
+    assert TOKEN not in done.text
+    assert shape not in done.text
+
+
+@pytest.mark.parametrize("part", ["head", "body"])
+def test_a_forge_that_drips_is_left_at_the_deadline(comment: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """A read that waits for each byte only would wait for ever."""
+    monkeypatch.setattr(wire, "DEADLINE_SECONDS", 0.4)
+    monkeypatch.setattr(wire, "TRIES", 1)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n"
+    drops = [head + (b"" if part == "head" else b"\r\n"), *[b"x"] * 600]
+    with RawServer([after_reading(lambda peer: peer.drip(iter(drops)))]) as server:
+        done = comment(comment_body(due="8.00"), "-author", BOT, GITHUB_API_URL=server.url)
+    assert done.code == 1
+    assert "within 0.4 s" in done.err
+
+
+@pytest.mark.parametrize(
+    "proxy", ["foo bar", "http://", "socks5://127.0.0.1:1", "http://127.0.0.1:99999", "http://[", "http://u:hunter22@127.0.0.1:1/x?y", "\x01"]
+)
+def test_a_proxy_that_is_none_is_an_error_and_is_not_repeated(comment: Callable[..., Result], proxy: str) -> None:
+    done = comment(comment_body(due="8.00"), "-author", BOT, GITHUB_API_URL="https://127.0.0.1:9", HTTPS_PROXY=proxy)
+    assert done.code == 1
+    assert "HTTPS_PROXY is not the URL" in done.err
+    assert "hunter22" not in done.text

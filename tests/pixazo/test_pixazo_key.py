@@ -19,7 +19,8 @@ import pytest
 from reconciler.errors import ApiProblem
 from reconciler.pixazo import key as key_module
 from reconciler.pixazo.client import PixazoApi
-from reconciler.pixazo.key import MARK, Key, read_key
+from reconciler.pixazo.key import Key, read_key
+from reconciler.secret import MARK
 from reconciler.trainer import BUILT_IN, PIXAZO_FLUX2_PRO
 from reconciler.verdict import InDoubt
 
