@@ -10,7 +10,17 @@ from typing import Any
 
 def canonical_json(value: Any) -> str:
     """`value` as JSON with sorted keys, no blanks and only ASCII. Floats in shortest form; NaN and infinity raise ValueError."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return _CANONICAL.encode(value)
+
+
+def _plain(value: Any) -> dict[Any, Any]:
+    """A mapping of another kind as one that can be written."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be JSON")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_plain)
 
 
 def digest_of(value: Any) -> str:

@@ -114,9 +114,17 @@ def journal_file(context: Context, project: Project) -> Path:
 
 def open_store(context: Context, project: Project) -> SqliteStore:
     """The store over the journal; nothing is read or written yet. Raises Invalid for a branch that cannot be one."""
+    from reconciler.commands.proofs import proofs_in
     from reconciler.store.sqlite import SqliteStore
 
-    return SqliteStore(state_file(context, project), open_journal(context, project), lineage=project.lineage, now=context.clock.now)
+    return SqliteStore(
+        state_file(context, project),
+        open_journal(context, project),
+        lineage=project.lineage,
+        now=context.clock.now,
+        proofs=proofs_in(context.root, context.settings.cache_dir),
+        journal_path=journal_file(context, project),
+    )
 
 
 def open_journal(context: Context, project: Project) -> FileJournal:
@@ -142,18 +150,24 @@ def open_project(context: Context) -> Project:
     return project
 
 
-def load_catalog(context: Context, project: Project) -> tuple[Catalog, list[Diagnostic]]:
-    """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment."""
+def load_catalog(context: Context, project: Project, *, kept: bool = False) -> tuple[Catalog, list[Diagnostic]]:
+    """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment.
+
+    `kept`: unchanged manifests need not be read again; nobody who spends or writes asks for that.
+    """
+    from reconciler.commands.kept import manifest_shelf
     from reconciler.manifest.load import load_catalog as load
 
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
+    environment = environment_name(context, project)
     catalog, diagnostics = load(
         context.root,
         project,
-        environment=environment_name(context, project),
+        environment=environment,
         variables=variables,
         folder_digest=folder_digest(),
         today=context.clock.now()[:10],
+        shelf=manifest_shelf(context, environment) if kept else None,
     )
     if catalog is None:
         raise Invalid(diagnostics)

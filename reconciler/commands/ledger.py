@@ -47,7 +47,7 @@ def run_cost(context: Context, *, by: str, form: str) -> int:
 def _catalog(context: Context, project: Project) -> Catalog | None:
     """The labels as they are declared now; None where they cannot be read: then those count that were declared at the last apply."""
     try:
-        return load_catalog(context, project)[0]
+        return load_catalog(context, project, kept=True)[0]
     except (Invalid, Usage):
         return None
 
@@ -58,7 +58,7 @@ def run_history(context: Context, *, name: str | None, form: str) -> int:
     from reconciler.reports.history import history, history_csv, history_document, history_markdown, history_text
 
     project = open_project(context)
-    state = open_store(context, project).view()
+    state = open_store(context, project).view(whole=True)
     _, facts = open_journal(context, project).read(None)
     entries = history(facts, state)
     if name is not None:
