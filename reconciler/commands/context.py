@@ -176,9 +176,15 @@ def load_catalog(context: Context, project: Project, *, kept: bool = False, only
     return catalog, diagnostics
 
 
-def folder_digest() -> Callable[[Path], str] | None:
+def folder_digest() -> Callable[[Path], str]:
     """The function that digests a local dataset, handed to the manifests so that they need not know how."""
-    return None
+
+    def digest(path: Path) -> str:
+        from reconciler.dataset.folder import content_digest
+
+        return content_digest(path)
+
+    return digest
 
 
 def trainers_here(context: Context) -> Mapping[str, Trainer]:
