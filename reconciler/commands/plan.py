@@ -72,7 +72,7 @@ def _made_in_part(context: Context, project: Project, options: PlanOptions, memo
         return None
     state = replace(made.state, notes=(*made.state.notes, *open_to_others(context, project)))
     plan = with_warnings(made.plan, made.warnings, compact=options.compact_warnings and not options.json)
-    outcome = outcome_of(plan, state) if made.part is None else Outcome(plan, state.notes, made.part.world, made.part.last_polled)
+    outcome = Outcome(plan, state.notes, *memory.told)
     memory.keep(project, made.catalog, outcome, remainder)
     return outcome
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler.cache.shelf import Shelf
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from reconciler.manifest.catalog import Only
     from reconciler.model import Catalog, Manifest
     from reconciler.plan.change import Plan
+    from reconciler.plan.rest import Rest
     from reconciler.project import Project
     from reconciler.state import State
-    from reconciler.store.part import Part
 
 MOST_NEW_NAMES = 1000
 STAMP = "stamp"
@@ -50,6 +51,8 @@ class Remainder(NamedTuple):
     models_before: frozenset[str]
     declared_before: frozenset[str]
     names: Shelf
+    cost: list[Any]
+    """Of the remembered plan: the state is the same, and so is what was spent."""
 
     @property
     def only(self) -> Only:
@@ -57,6 +60,13 @@ class Remainder(NamedTuple):
         from reconciler.manifest.catalog import Only
 
         return Only(self.paths, frozenset(use for row in self.rest.values() for use in row.uses))
+
+    def left_out(self, about: frozenset[str]) -> Rest:
+        """What the plan does not look at, when it is about these names."""
+        from reconciler.plan.rest import Rest
+
+        trainers = frozenset(trainer for row in self.rest.values() for trainer in row.trainers)
+        return Rest(sum(row.models for row in self.rest.values()), trainers, about, Decimal(self.cost[4]), self.cost[6])
 
     def joins(self, catalog: Catalog) -> bool:
         """Whether what was read is nobody else's concern: no acts, no variables that changed, no name that the rest declares too."""
@@ -78,7 +88,7 @@ def rows_of(catalog: Catalog, remainder: Remainder | None) -> dict[str, Row]:
 
 def keep_names(shelf: Shelf, files: Mapping[str, Seen], manifests: Mapping[str, Manifest], remainder: Remainder | None) -> None:
     """Keep the names of every manifest, for whom a later plan is made in part."""
-    made = {path: json.dumps([m.models, m.declared]).encode("ascii") for path, m in manifests.items()}
+    made = {path: json.dumps([m.models, 0 if m.models == m.declared else m.declared]).encode("ascii") for path, m in manifests.items()}
     shelf.keep(made | {STAMP: _stamp(files)}, () if remainder is None else remainder.rest)
 
 
@@ -100,20 +110,18 @@ def remainder_of(
         return None
     told = [_names(names, path) for path in read & known.keys()]
     models = {name for models, _ in told for name in models} | {change[0][0] for change in document["plan"]["changes"]}
-    return Remainder(rest, read & present, changed, frozenset(models), frozenset(name for _, declared in told for name in declared), names)
+    return Remainder(
+        rest, read & present, changed, frozenset(models), frozenset(name for _, declared in told for name in declared), names, document["plan"]["cost"]
+    )
 
 
 class Made(NamedTuple):
-    """A plan that was made in part: with the warnings about the manifests that were read, these manifests' catalog, and the state.
-
-    `state` is a part, and `part` tells of the whole, where the state is large.
-    """
+    """A plan that was made in part, with the warnings about the manifests that were read, and what it was made from."""
 
     plan: Plan
     warnings: list[Diagnostic]
     catalog: Catalog
     state: State
-    part: Part | None
 
 
 def plan_in_part(context: Context, project: Project, options: PlanOptions, remainder: Remainder) -> Made | None:
@@ -121,32 +129,22 @@ def plan_in_part(context: Context, project: Project, options: PlanOptions, remai
     from reconciler.commands.context import load_catalog, open_store, planned_endpoint
     from reconciler.errors import Invalid
     from reconciler.plan.make import Request, make_plan
-    from reconciler.plan.moment import month_of
-    from reconciler.plan.rest import Rest
-    from reconciler.plan.spending import spent_in
     from reconciler.store.part import Wanted
 
-    monthly = project.policy.budget.per_month
     try:
         catalog, warnings = load_catalog(context, project, only=remainder.only)
     except Invalid:
         return None  # whoever reads everything tells all problems
     if project.policy.budget.by_label or not remainder.joins(catalog):
         return None
-    now = context.clock.now()
-    month = month_of(now, "UTC" if monthly is None else monthly.timezone)
     about = remainder.models_before | catalog.models.keys()
-    digests = {model.spec.digest for model in catalog.models.values()}
     store = open_store(context, project)
-    part = store.part(Wanted(catalog.environment, about, digests, month=(month.begin, month.end)))
+    part = store.part(Wanted(catalog.environment, about, {model.spec.digest for model in catalog.models.values()}))
     state = store.view() if part is None else part.state
-    spent = spent_in(state, month)
-    bought, jobs = (spent.bought, spent.jobs) if part is None else (part.bought, part.bought_jobs)
-    trainers = frozenset(trainer for row in remainder.rest.values() for trainer in row.trainers)
-    rest = Rest(sum(row.models for row in remainder.rest.values()), trainers, about, bought, jobs)
+    now, rest = context.clock.now(), remainder.left_out(about)
     endpoint = planned_endpoint(context, project, emulate=options.emulate)
     plan = make_plan(catalog, state, prices=project.prices, policy=project.policy, request=Request(), now=now, endpoint=endpoint, rest=rest)
-    return Made(plan, warnings, catalog, state, part)
+    return Made(plan, warnings, catalog, state)
 
 
 def _digest(seen: Mapping[str, Seen], path: str) -> str | None:
@@ -163,7 +161,7 @@ def _loud(plan: Mapping[str, Any], manifests: Collection[str]) -> set[str] | Non
 def _names(shelf: Shelf, path: str) -> tuple[list[str], list[str]]:
     """The models and the blocks of a manifest."""
     models, declared = json.loads(shelf.get(path) or b"")
-    return models, declared
+    return models, declared or models
 
 
 def _stamp(files: Mapping[str, Seen]) -> bytes:

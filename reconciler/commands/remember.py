@@ -64,6 +64,8 @@ class Memory:
         self._name = f"plan-{self._key(options)}"
         self._glanced: Inputs | None = None
         self._remainder: Remainder | None = None
+        self.told: tuple[str | None, str | None] = (None, None)
+        """Of the state that the remembered plan was made from: its world, and when it was refreshed last."""
 
     @property
     def hashed_bytes(self) -> int:
@@ -125,6 +127,7 @@ class Memory:
         inputs = self._look(listed, known) if listed is not None and listed.problems == document["found"] else None
         if listed is None or inputs is None or not same_content(known.program, inputs.program):
             return None
+        self.told = (document["told"][1], document["told"][2])
         if not same_content(known.files, inputs.files):
             self._remainder, self._glanced = remainder_of(document, known.files, inputs.files, listed.manifests, self._names()), inputs
             return None

@@ -53,10 +53,11 @@ def make_plan(
     Raises Invalid for a selection that matches nothing, a purchase without a price, a time zone that is not known.
     """
     known = know(state, catalog.environment)
+    if rest is not None:
+        known = known.about(rest.about)
     acts = acts_of(catalog, known)
     doubts = doubts_of(known, catalog.models, catalog.resolutions)
-    about = None if rest is None else rest.about
-    work = _Work(catalog, known, acts, doubts, Prices(prices, now[:10]), request, now, only, about)
+    work = _Work(catalog, known, acts, doubts, Prices(prices, now[:10]), request, now, only)
     changes, unchanged = work.changes()
     month = _month(now, policy)
     spent = spent_in(state, month)
@@ -104,8 +105,6 @@ class _Work:
     request: Request
     now: str
     only: frozenset[str] | None
-    about: frozenset[str] | None
-    """The names that are not left out; None for all."""
     selected: frozenset[str] | None = None
     allowed_retrains: frozenset[str] = frozenset()
 
@@ -155,8 +154,6 @@ class _Work:
     def _undeclared(self) -> list[Change]:
         models, taken = self.catalog.models, set(self.acts.sources.values())
         names = (self.known.bindings.keys() - taken) | self.known.doubts_by_name.keys() | self.acts.adoptions.keys()
-        if self.about is not None:
-            names &= self.about
         changes = []
         for name in names - models.keys():
             if self.selected is not None and name not in self.selected:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from reconciler.errors import StateProblem
-from reconciler.job import Phase
+from reconciler.job import Attempt, Phase
 from reconciler.money import ZERO, Money
 from reconciler.state import BindingKey, State
 from reconciler.store.late import Fetch, Late
@@ -23,14 +23,26 @@ _PENDING = ", ".join(repr(str(phase)) for phase in Phase if phase.is_pending)
 
 
 class Wanted(NamedTuple):
-    """What is asked about: names of one environment, spec digests, request ids; and a month as the instants it lies between."""
+    """What is asked about: names of one environment, spec digests, request ids; and the totals of a month."""
 
     environment: str
     names: Collection[str]
     digests: Collection[str] = ()
     request_ids: Collection[str] = ()
-    month: tuple[str, str] = ("", "")
-    """Begin and end (UTC, ISO 8601, end excluded); no month by default."""
+    month: tuple[str, str] | None = None
+    """Begin and end (UTC, ISO 8601, end excluded). Totals are made from all rows, so they are not for nothing."""
+
+
+class Totals(NamedTuple):
+    """What only all rows together say."""
+
+    world: str | None
+    """As `State.world` of the whole state."""
+    bought: Money
+    """What all jobs of the month cost (USD), without doubts."""
+    bought_jobs: int
+    last_polled: str | None
+    """When any job was polled last."""
 
 
 class Part(NamedTuple):
@@ -41,13 +53,8 @@ class Part(NamedTuple):
     """
 
     state: State
-    world: str | None
-    """As `State.world` of the whole state."""
-    bought: Money
-    """What all jobs of the month cost (USD), without doubts."""
-    bought_jobs: int
-    last_polled: str | None
-    """When any job was polled last."""
+    totals: Totals | None
+    """Where a month was wanted."""
 
 
 def read_part(connection: sqlite3.Connection, held: Held, wanted: Wanted, fetch: Fetch) -> Part:
@@ -66,9 +73,7 @@ def read_part(connection: sqlite3.Connection, held: Held, wanted: Wanted, fetch:
     own.extend(_found(connection, BINDINGS, "job IN {}", books.jobs.keys()))
     bindings: dict[BindingKey, Any] = {(b.environment, b.name): b for b in own}
     state = State(books.lineage, books.serial, Late(fetch, held.mark), books.jobs, bindings, books.pause, (), unsettled)
-    world, polled = connection.execute("SELECT min(world), max(polled_at) FROM jobs").fetchone()
-    world = world or next((a.world for a in unsettled), None) or connection.execute("SELECT min(world) FROM attempts").fetchone()[0]
-    return Part(state, world, *_bought(connection, wanted.month), polled)
+    return Part(state, None if wanted.month is None else _totals(connection, wanted.month, unsettled))
 
 
 def _found(connection: sqlite3.Connection, table: Table, where: str, values: Collection[str] | None = None, *first: str) -> Iterator[Any]:
@@ -79,9 +84,11 @@ def _found(connection: sqlite3.Connection, table: Table, where: str, values: Col
     return table.entities(table.checked(rows))
 
 
-def _bought(connection: sqlite3.Connection, month: tuple[str, str]) -> tuple[Money, int]:
+def _totals(connection: sqlite3.Connection, month: tuple[str, str], unsettled: tuple[Attempt, ...]) -> Totals:
+    world, polled = connection.execute("SELECT min(world), max(polled_at) FROM jobs").fetchone()
+    world = world or next((a.world for a in unsettled), None) or connection.execute("SELECT min(world) FROM attempts").fetchone()[0]
     rows = connection.execute("SELECT price, count(*) FROM jobs WHERE submitted_at >= ? AND submitted_at < ? GROUP BY price", month).fetchall()
-    return sum((money(price) * count for price, count in rows), ZERO), sum(count for _, count in rows)
+    return Totals(world, sum((money(price) * count for price, count in rows), ZERO), sum(count for _, count in rows), polled)
 
 
 def check_indexes(connection: sqlite3.Connection) -> None:
