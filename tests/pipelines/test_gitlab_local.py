@@ -5,6 +5,7 @@ Install it once into a cache folder:  npm install --prefix ~/.cache/lora-reconci
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.pipelines.repository import Repository
 from tests.pipelines.runner import EXAMPLES, git, machine
 
 PROGRAM = Path.home() / ".cache" / "lora-reconciler" / "gitlab" / "node_modules" / ".bin" / "gitlab-ci-local"
-KEY = "pipeline-key-0123456789"
+KEY = os.environ["PIXAZO_API_KEY"]
 
 pytestmark = pytest.mark.skipif(
     not PROGRAM.exists() or shutil.which("rsync") is None,
