@@ -41,3 +41,5 @@ class Project:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     endpoint: str | None = None
     polls_per_second: float | None = None
+    digest: str = field(default="", compare=False)
+    """SHA-256 of the file's bytes; empty for a project that was not read from one."""

@@ -17,8 +17,8 @@ try:
 except ImportError:  # the check is for whoever has the test extras
     jsonschema = None  # type: ignore[assignment]
 
-EVENTS = ("apply", "refresh")
-KINDS = {"plan": "plan", "validate": "validate", "status": "status", "jobs": "jobs"}
+EVENTS = (("apply",), ("refresh",), ("artifacts", "pull"))
+KINDS = {"plan": "plan", "validate": "validate", "status": "status", "jobs": "jobs", "artifacts": "artifacts"}
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def documents(words: Sequence[str], out: str) -> Iterator[tuple[str, Any]]:
     """The documents on stdout of a command line, each with its kind."""
     if "-json" not in words or not out.strip():
         return
-    if words[0] in EVENTS:
+    if any(tuple(words[: len(start)]) == start for start in EVENTS):
         yield from (("events", json.loads(line)) for line in out.splitlines() if line.startswith("{"))
         return
     try:

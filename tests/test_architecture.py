@@ -48,7 +48,7 @@ DOORS = {
     "pydantic_core": ("manifest",),
     "sqlite_utils": ("store",),
     "httpx": ("pixazo", "artifacts", "dataset", "forge"),
-    "httpcore": ("pixazo",),
+    "httpcore": ("pixazo", "artifacts"),
     "rich": ("reports.live",),
     "PIL": ("dataset",),
 }

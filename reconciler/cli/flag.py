@@ -129,6 +129,29 @@ class Amount(click.ParamType[str]):
         return str(value)
 
 
+class Size(click.ParamType[int]):
+    """Bytes, written `800MB`, `4GiB`, `500000`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes. Raises Usage."""
+        import re
+
+        from reconciler.errors import Usage
+        from reconciler.text import safe
+
+        del ctx
+        match = re.fullmatch(r"([0-9]{1,15})\s*(B|[kMGT]B|[KMGT]iB)?", str(value))
+        number = int(match[1]) * _UNITS[match[2] or "B"] if match is not None else 0
+        if not 0 < number < 2**60:
+            raise Usage(f"{_origin(param)}={safe(value, limit=80)}: not a size like 800MB or 4GiB")
+        return number
+
+
+_UNITS = {"B": 1} | {f"{sign}B": 1000**n for n, sign in enumerate("kMGT", 1)} | {f"{sign}iB": 1024**n for n, sign in enumerate("KMGT", 1)}
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """`KEY=VALUE`; neither side is empty. `alone`: keys that may stand without a value, and the value they then have."""
 

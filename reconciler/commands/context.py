@@ -142,18 +142,24 @@ def open_project(context: Context) -> Project:
     return project
 
 
-def load_catalog(context: Context, project: Project) -> tuple[Catalog, list[Diagnostic]]:
-    """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment."""
+def load_catalog(context: Context, project: Project, *, kept: bool = False) -> tuple[Catalog, list[Diagnostic]]:
+    """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment.
+
+    `kept`: unchanged manifests need not be read again; nobody who spends or writes asks for that.
+    """
+    from reconciler.commands.kept import manifest_shelf
     from reconciler.manifest.load import load_catalog as load
 
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
+    environment = environment_name(context, project)
     catalog, diagnostics = load(
         context.root,
         project,
-        environment=environment_name(context, project),
+        environment=environment,
         variables=variables,
         folder_digest=folder_digest(),
         today=context.clock.now()[:10],
+        shelf=manifest_shelf(context, environment) if kept else None,
     )
     if catalog is None:
         raise Invalid(diagnostics)

@@ -47,7 +47,7 @@ def run_cost(context: Context, *, by: str, form: str) -> int:
 def _catalog(context: Context, project: Project) -> Catalog | None:
     """The labels as they are declared now; None where they cannot be read: then those count that were declared at the last apply."""
     try:
-        return load_catalog(context, project)[0]
+        return load_catalog(context, project, kept=True)[0]
     except (Invalid, Usage):
         return None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from reconciler.commands.artifacts import local_files
 from reconciler.commands.context import Context, environment_name, open_project, open_store
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import Invalid
+from reconciler.job import Job
 from reconciler.reports.output import output_document, output_env, output_raw, output_yaml
 from reconciler.reports.phases import standings
 from reconciler.state import State
@@ -16,7 +18,9 @@ def run(context: Context, *, name: str | None, form: str) -> int:
     project = open_project(context)
     environment = environment_name(context, project)
     state = open_store(context, project).view()
-    document = output_document(state, environment=environment, models=None, names=None if name is None else [name])
+    document = output_document(
+        state, environment=environment, models=None, names=None if name is None else [name], local=local_files(context.root, _jobs(state, environment, name))
+    )
     if name is not None and not document["models"]:
         raise _no_output(name, environment, state)
     match form:
@@ -35,6 +39,12 @@ def run(context: Context, *, name: str | None, form: str) -> int:
             text = json_text(document)
     context.out.write(text)
     return 0
+
+
+def _jobs(state: State, environment: str, name: str | None) -> list[Job]:
+    """The jobs whose files may be asked for."""
+    names = [b for b in state.bindings.values() if b.environment == environment and name in (None, b.name)]
+    return [state.jobs[b.job] for b in names if b.job in state.jobs]
 
 
 def _no_output(name: str, environment: str, state: State) -> Invalid:

@@ -79,7 +79,7 @@ def prepared(context: Context, options: PlanOptions, memory: Memory | None = Non
     project = open_project(context)
     if memory is not None:
         memory.begin(project)
-    catalog, warnings = load_catalog(context, project)
+    catalog, warnings = load_catalog(context, project, kept=memory is not None)
     state = paused_as_marked(context, project, open_store(context, project).view())
     state = replace(state, notes=(*state.notes, *open_to_others(context, project)))
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)

@@ -8,7 +8,6 @@ whatever spends plans anew.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler import __version__
-from reconciler.cache.folder import Folder
 from reconciler.cache.witness import Look, Seen, Witness, same_content, untouched
 from reconciler.canonical import canonical_json, digest_of
 from reconciler.commands.context import JOURNAL_FILE, Context
+from reconciler.commands.kept import PACKAGE, cache_folder, program_files
 from reconciler.commands.options import PlanOptions
 from reconciler.errors import StateProblem
 from reconciler.project import PROJECT_FILE
-from reconciler.settings import DEFAULT
 
 if TYPE_CHECKING:
     from reconciler.model import Catalog
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MOST_CHANGES = 20_000
-PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class Outcome(NamedTuple):
@@ -57,9 +54,7 @@ class Memory:
 
     def __init__(self, context: Context, options: PlanOptions) -> None:
         self._context = context
-        chosen = context.settings.cache_dir
-        path = context.root / chosen.value
-        self._folder = Folder(path if chosen.origin == DEFAULT else path.resolve())
+        self._folder = cache_folder(context)
         self._began = time.time_ns()
         self._files = Witness(context.root, self._began)
         self._program = Witness(PACKAGE, self._began)
@@ -74,7 +69,7 @@ class Memory:
 
     def recall(self) -> Outcome | None:
         """What the same came to before, if it would come to the same now."""
-        payload = self._folder.get(self._name) if self._project is not None else None
+        payload = self._folder.get(self._name) if self._folder is not None and self._project is not None else None
         if payload is None:
             return None
         try:
@@ -89,7 +84,7 @@ class Memory:
 
     def keep(self, project: Project, catalog: Catalog, outcome: Outcome) -> None:
         """Remember what the plan came to, unless something was touched meanwhile or it depends on more than is looked at."""
-        if self._glanced is None or not _is_lasting(outcome.plan, catalog):
+        if self._folder is None or self._glanced is None or not _is_lasting(outcome.plan, catalog):
             return
         listed = self._list(project.manifests, project.state_path)
         after = None if listed is None else self._look(listed)
@@ -107,7 +102,7 @@ class Memory:
             "plan": memo_of(outcome.plan),
             "told": [outcome.notes, outcome.world, outcome.last_refresh],
         }
-        self._folder.put(self._name, json.dumps(document, separators=(",", ":")).encode("ascii"))
+        self._put(document)
 
     def _recalled(self, document: dict[str, Any]) -> Outcome | None:
         now = self._context.clock.now()
@@ -125,9 +120,12 @@ class Memory:
         outcome = Outcome(replace(plan_of(document["plan"]), created_at=now), tuple(notes), world, last_refresh)
         if inputs != known and all(seen.is_sure for seen in (*inputs.program.values(), *inputs.files.values())):
             # a fresh checkout: next time a look is enough
-            fresh = document | {"program": inputs.program, "files": inputs.files}
-            self._folder.put(self._name, json.dumps(fresh, separators=(",", ":")).encode("ascii"))
+            self._put(document | {"program": inputs.program, "files": inputs.files})
         return outcome
+
+    def _put(self, document: Mapping[str, Any]) -> None:
+        if self._folder is not None:
+            self._folder.put(self._name, json.dumps(document, separators=(",", ":")).encode("ascii"))
 
     def _key(self, options: PlanOptions) -> str:
         settings = self._context.settings
@@ -164,7 +162,7 @@ class Memory:
         absent = self._files.see(listed.absent)
         if absent is None or any(seen.look for seen in absent.values()):
             return None
-        program = self._program.see(_program_files(), known=None if known is None else known.program, glance=glance)
+        program = self._program.see(program_files(), known=None if known is None else known.program, glance=glance)
         files = self._files.see(listed.paths, known=None if known is None else known.files, glance=glance)
         return Inputs(program, files) if program and files else None
 
@@ -180,15 +178,6 @@ def remembered(context: Context, options: PlanOptions, make: Callable[[Memory], 
     """What the plan comes to: recalled, or else made. `make` is given the memory that it may keep the outcome in."""
     memory = Memory(context, options)
     return memory.recall() or make(memory)
-
-
-def _program_files() -> list[str]:
-    found = []
-    for folder, folders, names in os.walk(PACKAGE):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        inside = folder[len(str(PACKAGE)) + 1 :]
-        found += [f"{inside}/{name}" if inside else name for name in sorted(names) if name.endswith(".py")]
-    return found
 
 
 def _seen(rows: Mapping[str, Iterable[Any]]) -> dict[str, Seen]:

@@ -29,7 +29,7 @@ class Value(NamedTuple):
 def run(context: Context, *, name: str, json: bool) -> int:
     """Print it. Raises Invalid for a name that is not declared in the chosen environment, with the nearest ones."""
     project = open_project(context)
-    catalog, _ = load_catalog(context, project)
+    catalog, _ = load_catalog(context, project, kept=True)
     model = catalog.models.get(name)
     if model is None:
         near = nearest(name, sorted(catalog.models), most=2)

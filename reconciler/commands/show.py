@@ -59,7 +59,7 @@ def run_matrix(context: Context, *, name: str, json: bool) -> int:
     from reconciler.reports.sweep import sweep_document, sweep_of, sweep_text
 
     project = open_project(context)
-    catalog, _ = load_catalog(context, project)
+    catalog, _ = load_catalog(context, project, kept=True)
     state = open_store(context, project).view()
     sweep = sweep_of(name, catalog.models, state, catalog.environment)
     if sweep is None:

@@ -74,7 +74,7 @@ def status_json(context: Context) -> str:
 def _models(context: Context, project: Project) -> Mapping[str, Model] | None:
     """What is declared; None, and a sentence, where the manifests have errors: what was bought is still worth knowing."""
     try:
-        return load_catalog(context, project)[0].models
+        return load_catalog(context, project, kept=True)[0].models
     except Invalid as error:
         problems = plural(len(error.diagnostics), "problem")
         context.err.line(f"Warning: the manifests have {problems}, so only what was bought is shown; `reconciler validate` shows them")

@@ -98,6 +98,9 @@ KINDS: Mapping[str, Kind] = {
         Kind("accept_failed", "The job is created and charged; the acceptance itself says FAILED, with `error`.", ("submit",), {"error": "text"}),
         Kind("foreign_polling_url", "`polling_url` points to `url` (default: a host that is not this one).", ("submit",), {"url": "text"}),
         Kind("without_polling_url", "The acceptance has no `polling_url`.", ("submit",)),
+        Kind("padded_artifact", "The file itself is `bytes` bytes longer (default 16); its Content-Length agrees.", ("artifact",), {"bytes": "number"}),
+        Kind("html_artifact", "A web page with status 200 stands where the file was, as behind a login.", ("artifact",)),
+        Kind("pickle_artifact", "The file is a Python pickle that would run code, under the same name.", ("artifact",)),
         Kind("truncated_artifact", "The file itself ends after `bytes` bytes (default: half); its Content-Length agrees.", ("artifact",), {"bytes": "number"}),
     )
 }

@@ -13,6 +13,9 @@ from reconciler.emulator.faults import Fault
 HANGING_SECONDS = 3600.0
 DRIP_SECONDS = 0.5
 HUGE_BYTES = 4 * 1024 * 1024
+LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in to continue.</body></html>"
+PICKLE = b"\x80\x04\x8c\x05posix\x8c\x06system\x93\x8c\x0ftouch UNPICKLED\x85R."
+"""Would make a file called UNPICKLED where somebody loads it."""
 FOREIGN_URL = "https://queue.elsewhere.example/v2/requests/status/{id}"
 _IDS = ("request_id", "requestId", "task_id", "prediction_id", "id")
 
@@ -112,6 +115,12 @@ def content(fault: Fault, answer: Answer) -> Answer:
             return answer._replace(body=json.dumps({**json.loads(answer.body), "padding": padding}).encode())
         case "duplicate_keys":
             return answer._replace(body=_twice(json.loads(answer.body)))
+        case "padded_artifact":
+            return answer._replace(body=answer.body + bytes(int(fault.number("bytes", 16))))
+        case "html_artifact":
+            return answer._replace(headers=(("Content-Type", "text/html"),), body=LOGIN_PAGE)
+        case "pickle_artifact":
+            return answer._replace(body=PICKLE)
         case "truncated_artifact":
             return answer._replace(body=answer.body[: int(fault.number("bytes", len(answer.body) // 2))])
         case _:

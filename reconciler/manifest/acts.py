@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from reconciler.diagnostics import Place
 from reconciler.manifest.fields import Fields, NoValue
 from reconciler.manifest.keys import ADOPT, MOVED, NAME_PATTERN, REMOVED, RESOLUTION, Table
+from reconciler.manifest.node import Map, Node
 from reconciler.manifest.source import Problems, Source, shown
-from reconciler.manifest.tree import Map, Node
 from reconciler.model import Adoption, Moved, Removed, Resolution
 
 _NAME = re.compile(rf"{NAME_PATTERN}(?:@[A-Za-z0-9_.=,+-]{{1,1024}})?")
@@ -34,7 +34,6 @@ class Acts:
 
 def read_acts(root: Map, fields: Fields, acts: Acts) -> None:
     """Add the acts of one file."""
-    acts.sources[root.source.path] = root.source
     for key, table, read in (
         ("moved", MOVED, _moved),
         ("removed", REMOVED, _removed),
@@ -42,7 +41,10 @@ def read_acts(root: Map, fields: Fields, acts: Acts) -> None:
         ("resolutions", RESOLUTION, _resolution),
     ):
         node = root.get(key)
-        for item in (fields.items(node, key) or ()) if node is not None else ():
+        if node is None:
+            continue
+        acts.sources[root.source.path] = root.source
+        for item in fields.items(node, key) or ():
             _one(item, key, table, fields, read=read, acts=acts)
 
 

@@ -1,28 +1,29 @@
 """All manifests of a project into one Catalog for one environment, with every problem of every file.
 
-Reading one file (`read_file`) is a pure function of its bytes, so that a cache keyed by their digest can stand before it.
-What needs more than one file (names, variables, acts) is checked after all are read.
+Each file is made into a part by itself (`part`), or taken from where parts are kept; what needs more than one file
+(names, variables, acts) is checked after all are there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.diagnostics import Diagnostic, Place
-from reconciler.manifest import keys
-from reconciler.manifest.acts import Acts, check_acts, read_acts
+from reconciler.manifest.acts import Acts, check_acts
 from reconciler.manifest.dataset import DatasetReader
 from reconciler.manifest.fields import Fields, Marked, marked, perhaps
-from reconciler.manifest.files import DEFAULTS_FILE, find_manifests
+from reconciler.manifest.files import find_manifests
+from reconciler.manifest.folders import Folders
 from reconciler.manifest.front import decode, read_bytes
-from reconciler.manifest.layers import merge
+from reconciler.manifest.kept import Kept
 from reconciler.manifest.models import ModelReader
+from reconciler.manifest.node import Map
 from reconciler.manifest.parse import parse_map
-from reconciler.manifest.project_file import check_version, parameter_names
+from reconciler.manifest.part import Part, PartReader, Shelf
+from reconciler.manifest.project_file import parameter_names
 from reconciler.manifest.source import Problems, Source, shown
-from reconciler.manifest.tree import Map, Node
 from reconciler.manifest.variables import Declared, Variables, read_declarations, used_in
 from reconciler.model import DEFAULT_ENVIRONMENT, Catalog, Model
 from reconciler.project import PROJECT_FILE, Project
@@ -46,29 +47,27 @@ def read_file(path: str, raw: bytes) -> Parsed:
     return Parsed(tree, tuple(problems.found), frozenset(used_in(source.text)) if source is not None else frozenset())
 
 
+class Reading(NamedTuple):
+    """What a catalog is made from beside the files of the project."""
+
+    environment: str
+    variables: Mapping[str, tuple[str, str]]
+    """Name → (value as text, where it came from)."""
+    folder_digest: Callable[[Path], str] | None = None
+    today: str = ""
+    shelf: Shelf | None = None
+    """Where parts are kept between runs; it is this program's, this environment's and these variables' alone."""
+
+
 class CatalogReader:
     """Reads one project's manifests once."""
 
-    def __init__(
-        self,
-        root: Path,
-        project: Project,
-        *,
-        environment: str,
-        variables: Mapping[str, tuple[str, str]],
-        folder_digest: Callable[[Path], str] | None,
-        problems: Problems,
-        today: str = "",
-    ) -> None:
+    def __init__(self, root: Path, project: Project, reading: Reading, problems: Problems) -> None:
         self._root = root
         self._project = project
-        self._environment = environment
-        self._given = variables
-        self._folder_digest = folder_digest
-        self._today = today
+        self._reading = reading
+        self._environment = reading.environment
         self._problems = problems
-        self._parameters = parameter_names(dict(project.trainers))
-        self._folders: dict[str, Map | None] = {}
         self._complete = True
         self._uses: set[str] = set()
         self.files = 0
@@ -80,19 +79,21 @@ class CatalogReader:
             return None
         paths = find_manifests(self._root, self._project.manifests, problems)
         self.files = len(paths)
-        files = [(path, raw) for path in paths if (raw := self._bytes(path)) is not None]
+        files = {path: raw for path in paths if (raw := self._bytes(path)) is not None}
         # Variables of any file hold in all, so files that may declare some are parsed first. Other trees live only
         # while their models are made: a tree is many times larger than what comes of it.
-        early = {path: self._parse(path, raw) for path, raw in files if b"variables" in raw}
-        variables = self._variables([tree for tree in early.values() if tree is not None])
-        fields = Fields(problems, variables.fill)
-        trees = (early.pop(path) if path in early else self._parse(path, raw) for path, raw in files)
-        models, declared, acts = self._build(trees, variables, fields)
+        early = {path: self._parse(path, raw) for path, raw in files.items() if b"variables" in raw}
+        variables = self._variables([parsed.tree for parsed in early.values() if parsed.tree is not None])
+        acts, fields = Acts(), Fields(problems, variables.fill)
+        folders = Folders(self._base(), fields, parameter_names(dict(self._project.trainers)), self._folder_file)
+        kept = Kept(self._reading.shelf, self._project.digest, [files[path] for path in early], folders)
+        models, declared = self._gather(files, self._parts(files, early, kept, self._reader(variables, fields, folders, acts)))
         if self._complete:
             variables.check(self._uses)
             check_acts(acts, declared, problems)
         if problems.errors:
             return None
+        kept.leave()
         used = {model.spec.trainer for model in models.values()} | {self._project.trainer}
         trainers = {name: trainer for name, trainer in sorted(self._project.trainers.items()) if name in used}
         ordered = dict(sorted(models.items()))
@@ -114,16 +115,15 @@ class CatalogReader:
             self._complete = False
         return raw
 
-    def _parse(self, path: str, raw: bytes) -> Map | None:
+    def _parse(self, path: str, raw: bytes) -> Parsed:
         parsed = read_file(path, raw)
         if parsed.tree is None:
             self._complete = False
         self._problems.extend(parsed.problems)
-        self._uses |= parsed.uses
-        return parsed.tree
+        return parsed
 
     def _variables(self, trees: list[Map]) -> Variables:
-        problems, project = self._problems, self._project
+        problems, project, reading = self._problems, self._project, self._reading
         declared: dict[str, Declared] = {}
         if project.variables:
             read_declarations(self._node_of(project.variables), problems, declared)
@@ -133,7 +133,7 @@ class CatalogReader:
         blocks = {name: self._node_of(env.variables) for name, env in project.environments.items() if env.variables}
         for node in (*blocks.values(), *(self._node_of(m) for m in (project.variables, project.defaults) if m)):
             self._uses |= used_in(node.source.text)
-        variables = Variables(problems, declared, environment=self._environment, set_here=blocks.get(self._environment), given=self._given)
+        variables = Variables(problems, declared, environment=self._environment, set_here=blocks.get(self._environment), given=reading.variables)
         variables.declare_from_environments(blocks)
         return variables
 
@@ -145,74 +145,64 @@ class CatalogReader:
         assert type(node) is Map, "a mapping becomes a mapping"
         return node
 
-    def _build(self, trees: Iterable[Map | None], variables: Variables, fields: Fields) -> tuple[dict[str, Model], dict[str, Place], Acts]:
-        reader = ModelReader(
-            self._project,
-            self._environment,
-            variables=variables,
-            fields=fields,
-            datasets=DatasetReader(self._root, fields, self._folder_digest),
-            today=self._today,
-        )
-        base = self._node_of(self._project.defaults) if self._project.defaults else None
+    def _base(self) -> Map | None:
+        return self._node_of(self._project.defaults) if self._project.defaults else None
+
+    def _reader(self, variables: Variables, fields: Fields, folders: Folders, acts: Acts) -> PartReader:
+        datasets = DatasetReader(self._root, fields, self._reading.folder_digest)
+        models = ModelReader(self._project, self._environment, variables=variables, fields=fields, datasets=datasets, today=self._reading.today)
+        return PartReader(models, fields, folders, variables=variables, datasets=datasets, acts=acts)
+
+    def _folder_file(self, path: str) -> tuple[bytes | None, Map | None]:
+        if not (self._root / path).exists() and not (self._root / path).is_symlink():
+            return None, None
+        raw = self._bytes(path)
+        if raw is None:
+            return None, None
+        parsed = self._parse(path, raw)
+        self._uses |= parsed.uses
+        return raw, parsed.tree
+
+    def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[str, Part]]:
+        """The part of every file that has one, in their order."""
+        for path, raw in files.items():
+            if path not in early and (part := kept.get(path, raw)) is not None:
+                yield path, part
+                continue
+            touched = self._problems.touched
+            parsed = early.pop(path) if (was_early := path in early) else self._parse(path, raw)
+            self._uses |= parsed.uses
+            if parsed.tree is None:
+                continue
+            part, may_be_kept = reader.read(parsed.tree, parsed.uses)
+            if may_be_kept and not was_early and touched == self._problems.touched:
+                kept.add(path, raw, part)
+            yield path, part
+        self._complete = self._complete and reader.complete
+
+    def _gather(self, files: Mapping[str, bytes], parts: Iterator[tuple[str, Part]]) -> tuple[dict[str, Model], dict[str, Place]]:
+        """All models by name, and where each name is declared; a name belongs to the file that declares it first."""
         models: dict[str, Model] = {}
         declared: dict[str, Place] = {}
-        acts = Acts()
-        for tree in trees:
-            if tree is None:
-                continue
-            fields.unknown(tree, "a manifest", keys.MANIFEST)
-            check_version(tree, fields)
-            defaults = self._with_defaults(self._folder(tree.source.path, base, fields), tree.get("defaults"), fields)
-            self._models(tree, defaults, reader, fields, models=models, declared=declared)
-            read_acts(tree, fields, acts)
-        return models, declared, acts
-
-    def _models(self, tree: Map, defaults: Map | None, reader: ModelReader, fields: Fields, *, models: dict[str, Model], declared: dict[str, Place]) -> None:
-        node = tree.get("models")
-        block = fields.mapping(node, "models") if node is not None else None
-        for name, (key, value) in block.entries.items() if block is not None else ():
-            if name in declared:
-                fields.fault("E200", key, f"the model {shown(name)} is declared twice", f"The first one is at {declared[name]}. Rename or remove one of them.")
-                continue
-            declared[name] = key.place
-            own = fields.mapping(value, f"the model {name}")
-            if own is None:
-                continue
-            if self._problems.is_full(tree.source.path):
-                self._complete = False
-                return
-            for model in reader.read(name, key, own, merge(defaults, own)):
-                models[model.name] = model
+        for path, part in parts:
+            self._uses |= part.uses
+            again = {name for name, _ in part.declared if name in declared}
+            for name, place in part.declared:
+                if name in again:
+                    detail = f"The first one is at {declared[name]}. Rename or remove one of them."
+                    self._fault("E200", path, files, place, f"the model {shown(name)} is declared twice", detail)
+                declared.setdefault(name, place)
+            for model in part.models:
+                if not again or model.name.partition("@")[0] not in again:
+                    models[model.name] = model
             if len(models) > MAX_MODELS:
-                fields.fault("E004", key, f"more than {MAX_MODELS:,} models")
-                return
+                self._fault("E004", path, files, part.declared[0][1], f"more than {MAX_MODELS:,} models")
+                break
+        return models, declared
 
-    def _with_defaults(self, below: Map | None, node: Node | None, fields: Fields) -> Map | None:
-        block = fields.mapping(node, "defaults") if node is not None else None
-        if block is None:
-            return below
-        fields.unknown(block, "defaults", keys.SHARED, self._parameters)
-        return merge(below, block)
-
-    def _folder(self, path: str, base: Map | None, fields: Fields) -> Map | None:
-        """What the `_defaults.yaml` of a file's folders amount to, outer to inner, over the project's defaults."""
-        folder = path.rpartition("/")[0]
-        if folder not in self._folders:
-            below = self._folder(folder, base, fields) if folder else base
-            self._folders[folder] = self._folder_defaults(f"{folder}/{DEFAULTS_FILE}" if folder else DEFAULTS_FILE, below, fields)
-        return self._folders[folder]
-
-    def _folder_defaults(self, path: str, below: Map | None, fields: Fields) -> Map | None:
-        if not (self._root / path).exists() and not (self._root / path).is_symlink():
-            return below
-        raw = self._bytes(path)
-        tree = self._parse(path, raw) if raw is not None else None
-        if tree is None:
-            return below
-        fields.unknown(tree, DEFAULTS_FILE, keys.FOLDER_DEFAULTS)
-        check_version(tree, fields)
-        return self._with_defaults(below, tree.get("defaults"), fields)
+    def _fault(self, code: str, path: str, files: Mapping[str, bytes], place: Place, summary: str, detail: str = "") -> None:
+        """A problem that was found when the file's text was not at hand any more."""
+        self._problems.add(code, summary, detail, place=place, source=decode(path, files[path], Problems()))
 
 
 def _beginning() -> Map:

@@ -10,15 +10,16 @@ import binascii
 import hashlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from reconciler.errors import ReconcilerError
 from reconciler.manifest.fields import Fields
 from reconciler.manifest.keys import DATASET
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.scalars import Odd
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.model import Dataset
 
 MAX_URL = 8192
@@ -30,6 +31,7 @@ SIGNING_PREFIXES = ("x-amz-", "x-goog-")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?")
+_STAYS = re.compile(r"/(?:\.|%2[eE]){1,2}(?:/|\Z)")
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|\[::1\]")
 _PORTS = {"http": "80", "https": "443"}
 _DATA = re.compile(r"data:([A-Za-z0-9.+/-]*)((?:;[A-Za-z0-9.+=_-]+)*),(.*)", re.IGNORECASE | re.DOTALL)
@@ -63,7 +65,7 @@ def read_address(text: str) -> Address:
         return _inline(text)
     if len(text) > MAX_URL:
         raise Unusable("E110", f"the URL has {len(text):,} characters; the limit is {MAX_URL:,}")
-    if not _URL_CHARACTERS.fullmatch(text) or _ESCAPE.sub("", text).count("%"):
+    if not _URL_CHARACTERS.fullmatch(text) or ("%" in text and "%" in _ESCAPE.sub("", text)):
         raise Unusable("E110", f"{shown(text)} is not a URL", "Blanks, backslashes and characters beyond ASCII must be percent-encoded.")
     match = _URL.fullmatch(text)
     if match is None:
@@ -72,13 +74,14 @@ def read_address(text: str) -> Address:
     host = _host(scheme.lower(), authority)
     if fragment is not None:
         raise Unusable("E110", "a fragment (#…) is never sent and identifies nothing", "Remove it, or write %23.")
-    if any(part in ("..", ".") for part in path.replace("%2e", ".").replace("%2E", ".").split("/")):
+    if _STAYS.search(path):
         raise Unusable("E110", "the URL's path goes up or stays in place (`..`, `.`)", "Write the path that is meant.")
     return Address(text, f"url:{scheme.lower()}://{host}{_normal(path) or '/'}{_identifying(query)}")
 
 
+@lru_cache(maxsize=1024)
 def _host(scheme: str, authority: str) -> str:
-    """The host and a port that is not the scheme's own, in lower case."""
+    """The host and a port that is not the scheme's own, in lower case. Most datasets of a catalog lie on a few hosts."""
     if scheme not in _PORTS:
         raise Unusable("E110", f"the scheme {shown(scheme)} is not allowed", "Allowed: https, http to loopback, data:, or a local path.")
     if "@" in authority:
@@ -109,7 +112,9 @@ def _normal(text: str) -> str:
 
 def _identifying(query: str | None) -> str:
     """The query without signing parameters, sorted by name (stable), so that a new signature is the same data."""
-    parts = [_normal(p) for p in (query or "?")[1:].split("&") if p]
+    if not query:
+        return ""
+    parts = [_normal(p) for p in query[1:].split("&") if p]
     kept = [p for p in parts if not _signs(p.partition("=")[0].lower())]
     return "?" + "&".join(sorted(kept, key=lambda p: p.partition("=")[0])) if kept else ""
 
@@ -149,6 +154,8 @@ class DatasetReader:
         self._fields = fields
         self._folder_digest = folder_digest
         self._digests: dict[str, str | None] = {}
+        self.looked = 0
+        """How often the file system was asked for a local path: what came of it depends on more than manifests."""
 
     def read(self, node: Node) -> Dataset | None:
         """The dataset, or None after its problems were added."""
@@ -214,6 +221,7 @@ class DatasetReader:
 
     def _local(self, node: Node, path: str) -> Path | None:
         """The path inside the project, or None after its problem."""
+        self.looked += 1
         parts = PurePosixPath(path).parts
         if path.startswith(("/", "~")) or ".." in parts or "\\" in path or "\0" in path or re.match(r"[A-Za-z]:", path):
             self._fields.fault(

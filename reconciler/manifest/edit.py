@@ -17,10 +17,10 @@ from reconciler.errors import Invalid
 from reconciler.manifest import keys
 from reconciler.manifest.fields import plain
 from reconciler.manifest.front import decode
+from reconciler.manifest.node import Map, Node, Scalar, Seq
 from reconciler.manifest.parse import parse_map
 from reconciler.manifest.scalars import Odd
 from reconciler.manifest.source import Problems
-from reconciler.manifest.tree import Map, Node, Scalar, Seq
 from reconciler.project import PROJECT_FILE
 
 _FLOW = re.compile(r"(?:&\S+[ ]+)?\{")

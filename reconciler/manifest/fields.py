@@ -12,9 +12,9 @@ from decimal import Decimal
 
 from reconciler.diagnostics import Place
 from reconciler.manifest.keys import NAME_PATTERN, Table
+from reconciler.manifest.node import Map, Node, Scalar, Seq
 from reconciler.manifest.scalars import MAX_INTEGER, POISON, Odd, Value, number_in_text
 from reconciler.manifest.source import Problems, shown
-from reconciler.manifest.tree import Map, Node, Scalar, Seq
 from reconciler.money import Money, parse_money
 from reconciler.text import nearest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.diagnostics import Place
-from reconciler.manifest.tree import Map, Node
+from reconciler.manifest.node import Map, Node
 
 
 def merge(lower: Map | None, upper: Map) -> Map:
@@ -27,28 +27,36 @@ def merge(lower: Map | None, upper: Map) -> Map:
 class FieldPlaces(Mapping[str, Place]):
     """Dotted path of a field as written → its place; packed, because a catalog holds a million of them."""
 
-    __slots__ = ("_file", "_packed")
+    __slots__ = ("_file", "names", "places")
 
-    def __init__(self, tree: Map, extra: Mapping[str, Node] | None = None) -> None:
-        self._file = tree.source.path
-        self._packed: dict[str, int | Place] = {}
+    def __init__(self, file: str, names: tuple[str, ...], places: tuple[int | Place, ...]) -> None:
+        self._file = file
+        self.names = names
+        self.places = places
+
+    @classmethod
+    def of(cls, tree: Map, extra: Mapping[str, Node], shapes: dict[tuple[str, ...], tuple[str, ...]]) -> FieldPlaces:
+        """The places in `tree`, and of `extra` nodes by path, which win. `shapes` lets equal tuples of names be one."""
+        nodes: dict[str, Node] = {}
         for name, (_, node) in tree.entries.items():
-            self._keep(name, node)
+            nodes[name] = node
             if type(node) is Map and name != "matrix":
                 for inner, (_, value) in node.entries.items():
-                    self._keep(f"{name}.{inner}", value)
-        for name, node in (extra or {}).items():
-            self._keep(name, node)
-
-    def _keep(self, path: str, node: Node) -> None:
-        self._packed[path] = node.line << 24 | min(node.column, 0xFFFFFF) if node.source.path == self._file else node.place
+                    nodes[f"{name}.{inner}"] = value
+        nodes.update(extra)
+        names, source = tuple(nodes), tree.source
+        places = [n.line << 24 | min(n.column, 0xFFFFFF) if n.source is source else n.place for n in nodes.values()]
+        return cls(source.path, shapes.setdefault(names, names), tuple(places))
 
     def __getitem__(self, path: str) -> Place:
-        found = self._packed[path]
+        try:
+            found = self.places[self.names.index(path)]
+        except ValueError:
+            raise KeyError(path) from None
         return found if isinstance(found, Place) else Place(self._file, (found >> 24) + 1, (found & 0xFFFFFF) + 1)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
+        return iter(self.names)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self.names)

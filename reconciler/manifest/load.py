@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.diagnostics import Diagnostic, has_errors, in_order
-from reconciler.manifest.catalog import CatalogReader
+from reconciler.manifest.catalog import CatalogReader, Reading
+from reconciler.manifest.part import Shelf
 from reconciler.manifest.project_file import read_project
 from reconciler.manifest.source import Problems
 from reconciler.model import Catalog
@@ -42,14 +43,16 @@ def load_catalog(
     variables: Mapping[str, tuple[str, str]] = NO_VARIABLES,
     folder_digest: Callable[[Path], str] | None = None,
     today: str = "",
+    shelf: Shelf | None = None,
 ) -> tuple[Catalog | None, list[Diagnostic]]:
     """Everything that the manifests want in `environment`. None with errors.
 
     `variables`: name → (value as text, where it came from, such as `-var` or `RECONCILER_VAR_bucket`).
     `folder_digest` gives the content digest of a local dataset (a folder or a zip). `today` (ISO date) is the day whose
-    list prices are told of sweeps that are too large; without it none is.
+    list prices are told of sweeps that are too large; without it none is. `shelf`: where what was read is kept between
+    runs; it must be of this program, this environment and these variables.
     """
-    catalog, diagnostics, _ = _catalog(root, project, environment, variables, folder_digest, today)
+    catalog, diagnostics, _ = _catalog(root, project, Reading(environment, variables, folder_digest, today, shelf))
     return catalog, diagnostics
 
 
@@ -65,15 +68,13 @@ def load(
     project, diagnostics = load_project(root)
     if project is None:
         return Loaded(None, None, tuple(diagnostics), 0)
-    catalog, found, files = _catalog(root, project, environment, variables, folder_digest, today)
+    catalog, found, files = _catalog(root, project, Reading(environment, variables, folder_digest, today))
     return Loaded(project, catalog, tuple(in_order([*diagnostics, *found])), files)
 
 
-def _catalog(
-    root: Path, project: Project, environment: str, variables: Mapping[str, tuple[str, str]], folder_digest: Callable[[Path], str] | None, today: str
-) -> tuple[Catalog | None, list[Diagnostic], int]:
+def _catalog(root: Path, project: Project, reading: Reading) -> tuple[Catalog | None, list[Diagnostic], int]:
     problems = Problems()
-    reader = CatalogReader(root, project, environment=environment, variables=variables, folder_digest=folder_digest, problems=problems, today=today)
+    reader = CatalogReader(root, project, reading, problems)
     with _no_collector():
         catalog = reader.read()
     diagnostics = in_order(problems.found)

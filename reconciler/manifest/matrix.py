@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from reconciler.canonical import canonical_number
 from reconciler.manifest.fields import Fields, perhaps
+from reconciler.manifest.node import Map, Node
 from reconciler.manifest.parameters import read_parameter
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node
 from reconciler.money import Money
 from reconciler.text import format_money
 from reconciler.trainer import Scalar, Trainer

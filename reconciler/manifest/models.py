@@ -10,9 +10,9 @@ from reconciler.manifest.fields import Fields, NoValue, perhaps
 from reconciler.manifest.keys import LIFECYCLE, MODEL
 from reconciler.manifest.layers import FieldPlaces
 from reconciler.manifest.matrix import Cell, read_matrix
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.parameters import read_parameters
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.manifest.variables import Variables
 from reconciler.model import Dataset, Lifecycle, Model, make_spec
 from reconciler.money import Money
@@ -20,6 +20,7 @@ from reconciler.project import Project
 from reconciler.trainer import Trainer
 
 MAX_LABELS = 64
+_AS_USUAL = Lifecycle()
 _FREE_PATHS = ("dataset", "labels", "description", "trigger", "trainer")
 _DATASET_PATHS = ("dataset.url", "dataset.sha256", "dataset.id", "dataset.images", "dataset.path")
 
@@ -35,6 +36,7 @@ class ModelReader:
         self._variables = variables
         self._fields = fields
         self._datasets = datasets
+        self._shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._keys = {trainer.id: {**MODEL, **{p.name: MODEL["generation"] for p in trainer.parameters}} for trainer in project.trainers.values()}
 
     def read(self, name: str, key: Scalar, own: Map, merged: Map) -> list[Model]:
@@ -76,7 +78,8 @@ class ModelReader:
         trainer = self._trainer(merged)
         if trainer is None:
             return []
-        fields.unknown(own, f"the model {shown(name)[1:-1]}", self._keys[trainer.id])
+        if not own.entries.keys() <= self._keys[trainer.id].keys():
+            fields.unknown(own, f"the model {shown(name)[1:-1]}", self._keys[trainer.id])
         dataset = self._dataset(name, merged)
         facts = self._facts(name, merged, trainer)
         generation = fields.integer(found, "generation", minimum=1, maximum=1_000_000) if (found := merged.get("generation")) is not None else 1
@@ -88,7 +91,7 @@ class ModelReader:
                 continue
             labels, description, trigger, lifecycle = facts
             spec = make_spec(trainer.id, dataset.identity, parameters, generation=generation, salt=None if lifecycle.reuse else cell.salt)
-            places = FieldPlaces(merged, cell.nodes)
+            places = FieldPlaces.of(merged, cell.nodes, self._shapes)
             models.append(Model(cell.name, spec, dataset, key.place, labels, description, trigger, lifecycle, places))
         return models
 
@@ -141,7 +144,7 @@ class ModelReader:
         labels = self._labels(found) if (found := get("labels")) is not None else ()
         description = fields.text(found, "description", empty=True) if (found := get("description")) is not None else ""
         trigger = fields.text(found, "trigger", limit=256, empty=True) if (found := get("trigger")) is not None else ""
-        lifecycle = self._lifecycle(found, name, trainer) if (found := get("lifecycle")) is not None else Lifecycle()
+        lifecycle = self._lifecycle(found, name, trainer) if (found := get("lifecycle")) is not None else _AS_USUAL
         if labels is None or description is None or trigger is None or lifecycle is None:
             return None
         return labels, description, trigger, lifecycle

@@ -10,8 +10,8 @@ from reconciler.manifest.catalog import read_file
 from reconciler.manifest.fields import Marked
 from reconciler.manifest.files import find_manifests
 from reconciler.manifest.front import read_bytes
+from reconciler.manifest.node import Map, Node, Scalar, Seq
 from reconciler.manifest.source import Problems
-from reconciler.manifest.tree import Map, Node, Scalar, Seq
 from reconciler.manifest.variables import Declared, read_declarations, used_in
 from reconciler.project import Project
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.manifest.fields import Fields
+from reconciler.manifest.node import Map, Node
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node
 from reconciler.trainer import Parameter, Scalar, Trainer
 
 MAX_TEXT = 1024

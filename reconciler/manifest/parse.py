@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from reconciler.diagnostics import Place
+from reconciler.manifest.node import Map, Node
 from reconciler.manifest.source import Problems, Source, shown
-from reconciler.manifest.tree import MAX_DEPTH, TEMPLATES, Builder, Halt, Map, Node
+from reconciler.manifest.tree import MAX_DEPTH, TEMPLATES, Builder, Halt
 
 MAX_PURE_CHARACTERS = 256 * 1024
 """The pure parser takes about 3 s for a megabyte; above this the C parser's refusal is final."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from reconciler import __version__
@@ -11,13 +13,13 @@ from reconciler.diagnostics import Place
 from reconciler.manifest import keys
 from reconciler.manifest.dataset import Unusable, read_address
 from reconciler.manifest.fields import Fields, Marked, perhaps
-from reconciler.manifest.front import read_source
+from reconciler.manifest.front import decode, read_bytes
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.parse import parse_map
 from reconciler.manifest.requirement import REQUIREMENT, satisfies
 from reconciler.manifest.scalars import Value
 from reconciler.manifest.source import Problems, shown
 from reconciler.manifest.trainers import read_trainers
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.money import Money, Price, PriceBook
 from reconciler.policy import Budget, Guards, MonthlyBudget, Policy
 from reconciler.project import PROJECT_FILE, Environment, Project
@@ -33,13 +35,14 @@ def read_project(root: Path, problems: Problems) -> Project | None:
     if not (root / PROJECT_FILE).is_symlink() and not (root / PROJECT_FILE).exists():
         problems.add("E300", f"there is no {PROJECT_FILE} here", "Run `reconciler init`, or point at the project with -chdir=DIR.", place=Place(PROJECT_FILE))
         return None
-    source = read_source(root, PROJECT_FILE, problems)
+    raw = read_bytes(root, PROJECT_FILE, problems)
+    source = None if raw is None else decode(PROJECT_FILE, raw, problems)
     tree = parse_map(source, problems) if source is not None else None
-    if tree is None or problems.errors:
+    if raw is None or tree is None or problems.errors:
         return None
     fields = Fields(problems, lambda node: _no_variables(node, problems))
     project = _ProjectReader(fields).read(tree)
-    return None if problems.errors else project
+    return None if problems.errors else replace(project, digest=hashlib.sha256(raw).hexdigest())
 
 
 def check_version(root: Map, fields: Fields) -> None:

@@ -51,6 +51,8 @@ class Problems:
         """How many nearest names may still be looked for: each costs milliseconds, and a bad file can ask for a hundred thousand."""
         self.errors = 0
         """How many errors so far."""
+        self.touched = 0
+        """How often a problem was added, listed or not: unchanged where nothing was wrong."""
         self._seen: set[tuple[str, str, Place | None]] = set()
         self._count: dict[tuple[str, Severity], int] = {}
         """By file and severity: no number of warnings may hide an error."""
@@ -68,6 +70,7 @@ class Problems:
     ) -> None:
         """Keep one problem. Codes that begin with W are warnings."""
         assert code in CODES, code
+        self.touched += 1
         kind: Severity = severity or ("warning" if code.startswith("W") else "error")
         self.errors += kind == "error"
         if (code, summary, place) in self._seen:  # a wrong default is met in every model; it is one fault
@@ -91,6 +94,7 @@ class Problems:
     def extend(self, found: Iterable[Diagnostic]) -> None:
         """Take problems over that were collected elsewhere."""
         for diagnostic in found:
+            self.touched += 1
             self.errors += diagnostic.severity == "error"
             self.found.append(diagnostic)
 

@@ -6,9 +6,9 @@ import re
 
 from reconciler.manifest import keys
 from reconciler.manifest.fields import Fields
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.parameters import bounds, canonical, read_parameter
 from reconciler.manifest.source import shown
-from reconciler.manifest.tree import Map, Node, Scalar
 from reconciler.trainer import BUILT_IN, DEFAULT_TRAINER, SECONDS_PER_STEP, Parameter, Trainer
 from reconciler.trainer import Scalar as ParameterValue
 

@@ -14,7 +14,8 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, 
 
 from reconciler.diagnostics import Place
 from reconciler.manifest.front import HIDDEN, ZERO_WIDTH
-from reconciler.manifest.scalars import MAY_RESOLVE, POISON, Odd, Value, resolve
+from reconciler.manifest.node import Map, Node, Scalar, Seq
+from reconciler.manifest.scalars import MAY_RESOLVE, POISON, Odd, resolve
 from reconciler.manifest.source import MAX_PROBLEMS_PER_FILE, Problems, Source, shown
 
 MAX_DEPTH = 64
@@ -29,64 +30,6 @@ TEMPLATES = ("template braces are not YAML", "Manifests have no templates: use `
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _ZERO_WIDTH = re.compile(f"[{ZERO_WIDTH}]")
-
-
-class Node:
-    """Something in a file; line and column count from 0 here, `place` from 1."""
-
-    __slots__ = ("column", "line", "source")
-
-    source: Source
-    line: int
-    column: int
-
-    @property
-    def place(self) -> Place:
-        """Where it stands, for people."""
-        return Place(self.source.path, self.line + 1, self.column + 1)
-
-
-class Scalar(Node):
-    """A single value. `text` is as written (without quotes); `plain` is true where no quotes stood."""
-
-    __slots__ = ("plain", "text", "value")
-
-    def __init__(self, source: Source, line: int, column: int, value: Value, text: str, plain: bool) -> None:
-        self.source = source
-        self.line = line
-        self.column = column
-        self.value = value
-        self.text = text
-        self.plain = plain
-
-
-class Seq(Node):
-    """A list."""
-
-    __slots__ = ("items",)
-
-    def __init__(self, source: Source, line: int, column: int) -> None:
-        self.source = source
-        self.line = line
-        self.column = column
-        self.items: list[Node] = []
-
-
-class Map(Node):
-    """A mapping: key → (the key's node, the value's node), in the order of the file."""
-
-    __slots__ = ("entries",)
-
-    def __init__(self, source: Source, line: int, column: int) -> None:
-        self.source = source
-        self.line = line
-        self.column = column
-        self.entries: dict[str, tuple[Scalar, Node]] = {}
-
-    def get(self, key: str) -> Node | None:
-        """The value under `key`, or None."""
-        entry = self.entries.get(key)
-        return entry[1] if entry else None
 
 
 class Halt(Exception):
@@ -133,6 +76,8 @@ class Builder:
     def feed(self, events: Iterable[Any]) -> None:
         """Take all events, once. Raises Halt, or whatever the parser raises."""
         dispatch, self._dispatch = self._dispatch, {}  # methods of ours: kept, they would hold the tree in a circle
+        if self._careful:
+            dispatch[ScalarEvent] = self._special
         for event in events:
             handle = dispatch.get(type(event))
             if handle is not None:
@@ -155,18 +100,34 @@ class Builder:
         self._fault("E019", f"the tag {shown(event.tag)} is not allowed", "Tags are refused, even harmless ones: write the value plainly, or quote it.", event)
 
     def _scalar(self, event: Any) -> None:
-        mark = event.start_mark
+        """The many: a plain scalar in a mapping. Does what `_special` and `_add` do, without their questions."""
         text: str = event.value
-        style = event.style
-        if style or event.ctag is not None or event.anchor is not None or self._careful or len(text) > MAX_SCALAR:
-            self._special(text, style, event)
+        if event.style or event.anchor is not None or event.ctag is not None or len(text) > MAX_KEY or not self._stack:
+            self._special(event)
             return
-        value = resolve(text) if text[:1] in MAY_RESOLVE else text
-        self._add(Scalar(self.source, mark.line, mark.column, value, text, True), 1)
-
-    def _special(self, text: str, style: str | None, event: Any) -> None:
-        """A scalar that is quoted, long, tagged, anchored, or stands in a file that needs a closer look."""
         mark = event.start_mark
+        node = Scalar(self.source, mark.line, mark.column, resolve(text) if text[:1] in MAY_RESOLVE else text, text, True)
+        frame = self._stack[-1]
+        key = frame.key
+        if type(frame.node) is not Map or self._nodes >= MAX_WRITTEN or frame.size >= MAX_NODES:
+            self._add(node, 1)
+        elif key is None:
+            frame.size += 1
+            self._nodes += 1
+            frame.key = node if node.value is text and text and not text.isspace() else self._key(node)
+        else:
+            frame.size += 1
+            self._nodes += 1
+            frame.key = None
+            entries = frame.node.entries
+            if key.text in entries or key.text == "<<" or key.value is POISON:
+                self._put(frame, key, node)
+            else:
+                entries[key.text] = (key, node)
+
+    def _special(self, event: Any) -> None:
+        """A scalar that is quoted, long, tagged, anchored, or stands in a file that needs a closer look."""
+        text, style, mark = event.value, event.style, event.start_mark
         if self._restore is not None:
             text = text.replace(*self._restore)
         plain, before = not style, self.problems.errors

@@ -7,9 +7,9 @@ from pathlib import Path
 from reconciler.diagnostics import Diagnostic, in_order
 from reconciler.manifest.fields import Fields
 from reconciler.manifest.front import read_source
+from reconciler.manifest.node import Scalar
 from reconciler.manifest.parse import parse_map
 from reconciler.manifest.source import Problems, shown
-from reconciler.manifest.tree import Scalar
 
 
 def load_variable_file(path: Path) -> tuple[dict[str, str] | None, list[Diagnostic]]:

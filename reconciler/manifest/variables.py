@@ -14,9 +14,10 @@ from reconciler.diagnostics import Place
 from reconciler.manifest.fields import Fields, NoValue, perhaps
 from reconciler.manifest.front import HIDDEN
 from reconciler.manifest.keys import VARIABLE, VARIABLE_PATTERN
+from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.scalars import Odd, Value, resolve
 from reconciler.manifest.source import Problems, shown
-from reconciler.manifest.tree import MAX_SCALAR, Map, Node, Scalar
+from reconciler.manifest.tree import MAX_SCALAR
 
 _TOKEN = re.compile(r"\$\$\{|\$\{([^}\n]*)\}?")
 _REFERENCE = re.compile(rf"\$\{{var\.({VARIABLE_PATTERN})\}}")
@@ -111,6 +112,9 @@ class Variables:
         self._given = dict(given or {})
         self._known: dict[str, Value | NoValue] = {}
         self._open: list[str] = []
+        self._from_outside: set[str] = set()
+        self.outside_reads = 0
+        """How often a value was asked for that does not come from files alone."""
         self.lenient = False
         """True while a model is read that does not exist in this environment: a missing value is no problem then."""
 
@@ -197,6 +201,9 @@ class Variables:
                 self._known.setdefault(name, NoValue())  # a new one: the caught one holds on to every frame below
             finally:
                 self._open.pop()
+        if name in self._given or name in self._from_outside:
+            self._from_outside.update((name, *self._open))
+            self.outside_reads += 1
         value = self._known[name]
         if isinstance(value, NoValue):
             raise NoValue

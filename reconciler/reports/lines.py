@@ -154,7 +154,7 @@ def _settled(event: Event, style: Style) -> list[str]:
         artifacts = data.get("artifacts")
         count = artifacts if isinstance(artifacts, int) else len(artifacts) if isinstance(artifacts, list | tuple) else None
         files = plural(count, "file") if count is not None else ""
-        return [_joined(", ", phase, files, _size(data)), f"reconciler output {style.foreign(event.name)}" if event.name else ""]
+        return [_joined(", ", phase, files, _size(data)), f"reconciler artifacts pull {style.foreign(event.name)}" if event.name else ""]
     price = money_of(data, "price")
     return [_joined(": ", phase, _foreign(data, "error", style)), f"{price} stays spent" if price else ""]
 

@@ -115,7 +115,7 @@ _DATA: Mapping[str, tuple[str, ...]] = {
 
 
 def events_schema() -> dict[str, Any]:
-    """The schema of one line of `apply -json` and `refresh -json`."""
+    """The schema of one line of `apply -json`, `refresh -json` and `artifacts pull -json`."""
     properties = {
         "@level": {"enum": ["info", "warn", "error"]},
         "@message": TEXT,
@@ -188,6 +188,28 @@ def jobs_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "reconciler jobs", **_object(properties)}
 
 
+def artifacts_schema() -> dict[str, Any]:
+    """The schema of `artifacts verify -json`."""
+    file = {
+        "path": TEXT,
+        "role": TEXT,
+        "size_bytes": WHOLE,
+        "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        "verdict": {"enum": ["ok", "missing", "changed", "unreadable"]},
+        "detail": TEXT,
+        "metadata": {"type": "object", "additionalProperties": TEXT},
+    }
+    job = {"job": TEXT, "name": TEXT, "files": _list(_object(file)), "strangers": _list(TEXT)}
+    properties = {
+        "format_version": VERSION,
+        "kind": {"const": "artifacts"},
+        "valid": {"type": "boolean"},
+        "jobs": _list(_object(job)),
+        "not_here": _list(TEXT),
+    }
+    return {"$schema": DIALECT, "title": "reconciler artifacts", **_object(properties)}
+
+
 def error_schema() -> dict[str, Any]:
     """The schema of the one document that any command prints with `-json` when it could not do its work."""
     properties = {
@@ -208,5 +230,6 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "validate": validate_schema,
     "status": status_schema,
     "jobs": jobs_schema,
+    "artifacts": artifacts_schema,
     "error": error_schema,
 }

@@ -43,6 +43,7 @@ RECIPES = recipes()
 
 def test_the_page_has_its_recipes() -> None:
     assert {
+        "Have the weights here",
         "Rename a model",
         "Promote from dev to prod",
         "Sweep and pick",

@@ -92,7 +92,8 @@ SAID = {
         ("state", "show", "{}"), ("state", "mv", "{}", "b"), ("state", "rm", "{}"), ("state", "merge", "{}"), ("resolve", "{}", "-not-submitted", "-reason={}"),
         ("plan", "-out=no/{}"), ("plan", "-report=json=no/{}"), ("plan", "-report={}=x"), ("plan", "-var-file={}"), ("apply", "{}"), ("fmt", "{}"),
         ("fmt", "-check", "{}"), ("cost", "-by={}"), ("{}",), ("plan", "-{}"), ("plan", "-chdir={}"), ("plan", "-endpoint={}"), ("apply", "-max-cost={}"),
-        ("apply", "-wait={}"), ("emulator", "-faults={}"), ("emulator", "-port={}"), ("schema", "{}"), ("completion", "{}"), ("comment", "{}"),
+        ("apply", "-wait={}"), ("emulator", "-faults={}"), ("emulator", "-port={}"), ("schema", "{}"), ("completion", "{}"), ("comment", "{}"), ("artifacts", "pull", "{}"),
+        ("artifacts", "verify", "{}"), ("artifacts", "{}"), ("artifacts", "pull", "-max-size={}"),
     ],
 }  # fmt: skip
 

@@ -12,10 +12,11 @@ from reconciler.manifest import parse as parse_module
 from reconciler.manifest.catalog import read_file
 from reconciler.manifest.fields import plain
 from reconciler.manifest.front import decode
+from reconciler.manifest.node import Node
 from reconciler.manifest.parse import parse
 from reconciler.manifest.scalars import Odd, resolve
 from reconciler.manifest.source import Problems, Source
-from reconciler.manifest.tree import Builder, Node
+from reconciler.manifest.tree import Builder
 
 
 def tree_of(text: str) -> tuple[Node | None, list[str]]:

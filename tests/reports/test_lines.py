@@ -49,7 +49,7 @@ def line(kind: EventType, name: str | None = "portrait-cold", **data) -> str:
         ),
         (
             ("job_settled", {"phase": "succeeded", "artifacts": 1, "size_bytes": 317_000_000}),
-            "07:46:02Z portrait-cold   settled    succeeded, 1 file, 317 MB; reconciler output portrait-cold",
+            "07:46:02Z portrait-cold   settled    succeeded, 1 file, 317 MB; reconciler artifacts pull portrait-cold",
         ),
         (
             ("job_settled", {"phase": "failed", "error": "captions missing", "price": "8.00"}),

@@ -81,7 +81,7 @@ def test_events_scroll_above_and_the_block_is_gone_at_the_end(live, screen):
     assert "settled    succeeded" in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
     live.show(Event("job_settled", AT, "", "b", data={"job": "j-b", "phase": "succeeded"}))
-    assert screen.getvalue().endswith("07:46:00Z b               settled    succeeded; reconciler output b\n")
+    assert screen.getvalue().endswith("07:46:00Z b               settled    succeeded; reconciler artifacts pull b\n")
 
 
 def test_it_draws_at_most_four_times_a_second(live, screen):

@@ -115,6 +115,34 @@ def test_a_fresh_checkout_is_hashed_once_and_not_parsed(project: Path, counted: 
     assert counted == {"bytes hashed": (project / "reconciler.yaml").stat().st_size}
 
 
+def test_one_changed_file_of_twelve_is_the_only_one_that_is_parsed(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(monkeypatch)
+    path = project / "models/part-00003.yaml"
+    path.write_text(path.read_text().replace("model number", "model No"))
+    counted.clear()
+    assert "5 to update" in plan(monkeypatch)
+    assert counted["files parsed"] == 1
+    assert counted["spec digests"] == MODELS // FILES
+
+
+def test_a_changed_state_has_no_manifest_parsed_again(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(monkeypatch)
+    (project / "state/reconciler.db").unlink()
+    counted.clear()
+    plan(monkeypatch)
+    assert counted["files parsed"] == 0
+
+
+def test_apply_reads_every_manifest_itself(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plan(monkeypatch)
+    counted.clear()
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        run(["apply", "-emulate", "-auto-approve"], {"PATH": os.environ["PATH"]})
+    assert counted["files parsed"] >= FILES
+
+
 def test_documents_are_made_for_changes_only(project: Path, counted: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
     path = project / "models/part-00000.yaml"
     path.write_text(path.read_text().replace("steps: 1000", "steps: 900"))

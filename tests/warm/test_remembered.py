@@ -72,8 +72,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def entries(project: Path) -> list[Path]:
-    return sorted((project / ".reconciler").glob("*.cache"))
+def entries(project: Path, kind: str = "plan") -> list[Path]:
+    return sorted((project / ".reconciler").glob(f"{kind}-*.cache"))
 
 
 @pytest.mark.parametrize("words", [(), ("-json",), ("-json", "-target=model-000001"), ("-detailed-exitcode",), ("-replace=model-000002",)])
@@ -111,7 +111,7 @@ EVENTS = (
 
 def happen(project: Path, original: Path, event: str, number: int) -> None:  # noqa: C901, PLR0912 (one case an event)
     manifest, journal, state = (project / name for name in ("models/part-00001.yaml", "state/purchases.jsonl", "state/reconciler.db"))
-    caches = entries(project)
+    caches = [*entries(project), *entries(project, "manifests")]
     match event:
         case "edit":
             manifest.write_text(manifest.read_text().replace("1200", f"{1100 + number % 5}"))
@@ -162,7 +162,7 @@ def happen(project: Path, original: Path, event: str, number: int) -> None:  # n
                 data[number * 6151 % len(data)] ^= 1 << number % 8
                 cache.write_bytes(data)
         case "cut":
-            for cache in caches[:1]:
+            for cache in caches[number % 2 :][:1]:
                 cache.write_bytes(cache.read_bytes()[: number % 400])
         case "empty":
             for cache in caches:

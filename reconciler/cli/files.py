@@ -1,0 +1,36 @@
+"""artifacts: its flags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from reconciler.cli.command import declare
+from reconciler.cli.flag import OUTPUT, OneOf, Size, switch, value_flag
+from reconciler.cli.shared import emulate_flag, environment_flag, together
+
+
+@declare(
+    "artifacts",
+    epilog="pull saves the files of succeeded jobs below artifacts/JOB/, checks them, and goes on where it broke off; what is here is not fetched again. "
+    "verify reads what is here again. NAME is a model or a job. No key is needed, and none is sent. Exit 1 when a file could not be saved, is missing or has changed.",
+)
+@click.argument("what", type=OneOf("pull", "verify"), metavar="pull|verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@together(
+    value_flag("max-size", "SIZE", "Refuse larger files; default 4GiB. pull only.", convert=Size()),
+    switch("json", "pull: events as JSON, one a line. verify: one document.", group=OUTPUT),
+    environment_flag,
+    emulate_flag,
+)
+def artifacts(context: Any, *, what: str, names: tuple[str, ...], max_size: int | None, json: bool, emulate: bool) -> int:
+    """Download the weights of succeeded jobs, and check what is here."""
+    from reconciler.commands import artifacts as command
+    from reconciler.errors import Usage
+
+    if what == "pull":
+        return command.run_pull(context, names=names, json=json, emulate=emulate, most_bytes=max_size)
+    if max_size is not None:
+        raise Usage("-max-size goes with `artifacts pull`; verify downloads nothing")
+    return command.run_verify(context, names=names, json=json)
