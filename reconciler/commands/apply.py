@@ -27,7 +27,7 @@ from reconciler.engine.apply import Apply, Totals, free_changes
 from reconciler.engine.doubt import in_doubt, salvage
 from reconciler.engine.origin import refuse_other_world
 from reconciler.engine.pace import pace_of
-from reconciler.engine.refresh import Poller, to_poll
+from reconciler.engine.refresh import POLLS_AT_ONCE, Poller, to_poll
 from reconciler.engine.stop import Stop
 from reconciler.errors import ApiProblem, Declined, HeadMoved, Interrupted, ReconcilerError, Refused
 from reconciler.errors import InDoubt as Doubtful
@@ -228,7 +228,7 @@ class _Run:
             if connected is None:
                 teller.tell_all(free_changes(plan, self.writer, self.context.clock, self.totals))
                 return
-            poller = Poller(self.writer, connected.api, self.context.clock, self.stop, pace_of(connected.origin.world), self.options.poll_parallelism or 8)
+            poller = Poller(self.writer, connected.api, self.context.clock, self.stop, pace_of(connected.origin.world), self._polls_at_once)
             self.poller = poller
             poller.seconds_per_step = connected.seconds_per_step
             poller.learn(self.writer.state())
@@ -254,10 +254,17 @@ class _Run:
             ceiling=self.ceiling,
             canary=self.options.canary,
             watch=lambda jobs: poller.wait(jobs, seconds=math.inf),
+            ask_beside=poller.ask_beside,
+            news=poller.news,
             is_paused=lambda: standing_pause(pauses),
             is_shared=self.is_shared,
             totals=self.totals,
         )
+
+    @property
+    def _polls_at_once(self) -> int:
+        """As many as purchases, or a few more: each purchase is asked about once."""
+        return self.options.poll_parallelism or max(POLLS_AT_ONCE, self.options.parallelism)
 
     def _poll(self, poller: Poller) -> Iterator[Event]:
         jobs = to_poll(self.writer.state())

@@ -131,9 +131,17 @@ def journal_file(context: Context, project: Project) -> Path:
 
 def open_store(context: Context, project: Project) -> SqliteStore:
     """The store over the journal; nothing is read or written yet. Raises Invalid for a branch that cannot be one."""
+    from reconciler.commands.proofs import proofs_in
     from reconciler.store.sqlite import SqliteStore
 
-    return SqliteStore(state_file(context, project), open_journal(context, project), lineage=project.lineage, now=context.clock.now)
+    return SqliteStore(
+        state_file(context, project),
+        open_journal(context, project),
+        lineage=project.lineage,
+        now=context.clock.now,
+        proofs=proofs_in(context.root, context.settings.cache_dir),
+        journal_path=journal_file(context, project),
+    )
 
 
 def open_journal(context: Context, project: Project) -> FileJournal:
@@ -183,9 +191,15 @@ def load_catalog(context: Context, project: Project, *, kept: bool = False) -> t
     return catalog, diagnostics
 
 
-def folder_digest() -> Callable[[Path], str] | None:
+def folder_digest() -> Callable[[Path], str]:
     """The function that digests a local dataset, handed to the manifests so that they need not know how."""
-    return None
+
+    def digest(path: Path) -> str:
+        from reconciler.dataset.folder import content_digest
+
+        return content_digest(path)
+
+    return digest
 
 
 def trainers_here(context: Context) -> Mapping[str, Trainer]:

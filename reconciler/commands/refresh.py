@@ -14,7 +14,7 @@ from reconciler.commands.telling import telling
 from reconciler.engine.doubt import in_doubt, salvage
 from reconciler.engine.origin import refuse_other_world
 from reconciler.engine.pace import pace_of
-from reconciler.engine.refresh import Poller, to_poll
+from reconciler.engine.refresh import POLLS_AT_ONCE, Poller, to_poll
 from reconciler.engine.stop import Stop
 from reconciler.errors import ApiProblem, Invalid, ReconcilerError
 from reconciler.errors import InDoubt as Doubtful
@@ -86,7 +86,7 @@ def _poll(context: Context, options: RefreshOptions, project: Project, writer: W
         connect(context, project, emulate=options.emulate, lineage=lineage) as connected,
         telling(context, as_json=options.json, name_width=max((len(j.name) for j in jobs), default=14), all_polls=options.wait_seconds is None) as teller,
     ):
-        poller = Poller(writer, connected.api, context.clock, stop, pace_of(connected.origin.world), options.poll_parallelism or 8)
+        poller = Poller(writer, connected.api, context.clock, stop, pace_of(connected.origin.world), options.poll_parallelism or POLLS_AT_ONCE)
         poller.seconds_per_step = connected.seconds_per_step
         poller.learn(writer.state())
         problem: ReconcilerError | None = None

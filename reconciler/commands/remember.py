@@ -192,7 +192,7 @@ def _is_lasting(plan: Plan, catalog: Catalog) -> bool:
 
     if len(plan.changes) > MOST_CHANGES or any(change.action is Action.WAIT for change in plan.changes):
         return False
-    return not any(model.dataset.identity.startswith("folder:") for model in catalog.models.values())
+    return not any(m.dataset.path is not None and m.dataset.sha256 is None and m.dataset.id is None for m in catalog.models.values())
 
 
 def _validity(now: str, project: Project) -> tuple[str, str]:

@@ -40,7 +40,7 @@ class Teller:
             if self._live is not None:
                 self._live.tick(event.at)
             return
-        line = event_json(event) + "\n"
+        line = event_json(event) + "\n" if self._as_json or self._into is not None else ""
         if self._into is not None and not self.trouble:
             try:
                 self._into.write(line)

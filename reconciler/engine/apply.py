@@ -81,6 +81,10 @@ class Apply:
     canary: int | None = None
     watch: Callable[[Sequence[Job]], Iterator[Event]] = lambda _: iter(())
     """Polls jobs until they are settled."""
+    ask_beside: Callable[[Job], None] = lambda _: None
+    """Asks about a job that was bought, while the next purchases are under way; does not wait."""
+    news: Callable[[], Iterator[Event]] = lambda: iter(())
+    """What was answered to that; asked for when every purchase in flight waits."""
     is_paused: Callable[[], str | None] = lambda: None
     is_shared: bool = False
     """The journal lies elsewhere, and others append to it too."""
@@ -153,7 +157,7 @@ class Apply:
 
     def _purchases(self) -> Iterator[Event]:
         orders = [self._order(change) for change in self._of(Action.TRAIN, Action.RETRAIN)]
-        messages: queue.Queue[Message] = queue.Queue()
+        messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         buyer = Buyer(self.writer, self.api, self.clock, self.origin, self.stop, messages.put, is_shared=self.is_shared)
         shopping = Shopping(
             buy=buyer.buy,
@@ -164,6 +168,8 @@ class Apply:
             stop_after_failures=self.policy.guards.stop_after_failures,
             is_paused=self.is_paused,
             failures=len(self.totals.rejected) + len(self.totals.in_doubt),
+            bought=self._bought,
+            idle=self.news,
         )
         progress = _Progress(len(orders), sum((o.change.cost for o in orders), ZERO))
         first = len(orders) if self.canary is None or self.totals.has_canary_passed else self.canary
@@ -177,6 +183,10 @@ class Apply:
         yield from salvage(self.writer, self.api, self.clock, self.catalog, actor=self.origin.actor)
         if shopping.has_moved and not shopping.halted:
             raise HeadMoved
+
+    def _bought(self, bought: Bought) -> None:
+        if bought.job is not None:
+            self.ask_beside(self.writer.job(bought.job))
 
     def _watch_canary(self, shopping: Shopping) -> Iterator[Event]:
         """Go on with the rest only when the first ones have trained well: a bad dataset shows after it was paid for."""

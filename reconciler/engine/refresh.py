@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import heapq
-import itertools
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.engine.asking import Asking
 from reconciler.engine.pace import Pace, expected_seconds, learned_seconds_per_step
 from reconciler.engine.progress import Step, advance, seconds_between
 from reconciler.engine.stop import Stop
+from reconciler.errors import StateProblem
 from reconciler.event import Event
 from reconciler.fact import Draft, settled
 from reconciler.job import Artifact, Job, Phase
@@ -22,8 +21,11 @@ from reconciler.text import money_text, redact
 from reconciler.trainer import SECONDS_PER_STEP
 from reconciler.verdict import Observation
 
+POLLS_AT_ONCE = 8
 _TICK_SECONDS = 0.1
-_BATCH = 64
+_BATCH = 512
+"""Answers that are written down together, when so many have come while the ones before were written."""
+_MOST_DUE = 1024
 SLOWEST_POLLS = 20
 """A job that was lost is asked at the slowest rate."""
 
@@ -37,39 +39,60 @@ class Poller:
     clock: Clock
     stop: Stop
     pace: Pace
-    parallelism: int = 8
+    parallelism: int = POLLS_AT_ONCE
     settled: list[Job] = field(default_factory=list)
     changed: int = 0
     """How many phases moved."""
     trouble: str = ""
     """The last reason for no news, when a whole round brought none."""
-    refused: str = ""
-    """Why the API refuses all polls (a bad key): polling ends."""
     seconds_per_step: float = SECONDS_PER_STEP
     """Training time of one step, as far as can be told: what jobs are expected by."""
     _warned: set[tuple[str, str]] = field(default_factory=set)
+    _asking: Asking = field(init=False)
+    _beside: set[str] = field(default_factory=set)
+    """Jobs that were asked about without waiting."""
+    _heard: int = 0
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.api, self.stop, self.parallelism)
+
+    @property
+    def refused(self) -> str:
+        """Why the API refuses all polls (a bad key): polling ends."""
+        return self._asking.refused
 
     def learn(self, state: State) -> None:
         """Expect what our own history shows, where it shows enough."""
         self.seconds_per_step = learned_seconds_per_step(state.jobs.values()) or self.seconds_per_step
 
+    def ask_beside(self, job: Job) -> None:
+        """Ask about a job while others are being bought; the next round has its answer and does not ask again."""
+        self._beside.add(job.id)
+        self._asking.ask(job)
+
+    def news(self) -> Iterator[Event]:
+        """Write down and tell what has been answered until now. For a moment in which no purchase needs the state."""
+        batch = self._asking.answers(most=_BATCH, wait_seconds=0)
+        self._beside -= {job.id for job, seen in batch if seen.trouble}  # the round asks again
+        try:
+            yield from self._digest([(job, seen) for job, seen in batch if not seen.trouble])
+        except StateProblem:
+            return  # polls are free; the next purchase meets the same problem, and those in flight must be awaited
+
     def round(self, jobs: Sequence[Job]) -> Iterator[Event]:
         """Ask about each job once."""
-        answers: queue.Queue[tuple[Job, Observation]] = queue.Queue()
-        todo = iter(jobs)
-        running = threading.Semaphore(0)
-        workers = min(self.parallelism, len(jobs))
-        for _ in range(workers):
-            threading.Thread(target=self._work, args=(todo, answers, running), daemon=True).start()
-        finished = news = 0
-        while finished < workers or not answers.empty():
-            batch = _gather(answers)
-            news += sum(not seen.trouble for _, seen in batch)
+        for job in jobs:
+            if job.id not in self._beside:
+                self._asking.ask(job)
+        self._beside.clear()
+        while self._asking.open:
+            batch = self._asking.answers(most=_BATCH, wait_seconds=_TICK_SECONDS)
             yield from self._digest(batch)
-            while running.acquire(blocking=False):
-                finished += 1
-        if jobs and news:
+            if self.stop.is_requested and not batch:
+                return  # polls are free: those under way, or waiting for their turn, are not awaited
+        if self._heard:
             self.trouble = ""
+        self._heard = 0
 
     def wait(self, jobs: Sequence[Job], *, seconds: float) -> Iterator[Event]:
         """Ask until all are settled, the time is over, or the stop is requested. Follow with a look at what is pending."""
@@ -85,7 +108,7 @@ class Poller:
                 yield Event("poll", self.clock.now(), "", None, "info", {"tick": True})
                 continue
             ready: list[Job] = []
-            while due and due[0][0] <= now and len(ready) < _BATCH * 16:
+            while due and due[0][0] <= now and len(ready) < _MOST_DUE:
                 ready.append(self.writer.job(heapq.heappop(due)[1]))
             yield from self.round(ready)
             for job in (self.writer.job(j.id) for j in ready):
@@ -101,33 +124,16 @@ class Poller:
         """Seconds from submission to the end, as far as can be told."""
         return expected_seconds(job, self.seconds_per_step)
 
-    def _work(self, todo: Iterator[Job], answers: queue.Queue[tuple[Job, Observation]], running: threading.Semaphore) -> None:
-        try:
-            while not self.stop.is_requested and not self.refused:
-                with _NEXT_JOB:
-                    job = next(todo, None)
-                if job is None:
-                    return
-                answers.put((job, self._ask(job)))
-        finally:
-            running.release()
-
-    def _ask(self, job: Job) -> Observation:
-        try:
-            return self.api.observe(job)
-        except Exception as error:  # a poll is free: whatever goes wrong is no news
-            return Observation(trouble=f"the poll ended in {type(error).__name__}")
-
     def _digest(self, batch: Sequence[tuple[Job, Observation]]) -> Iterator[Event]:
+        if not batch:
+            return
         now = self.clock.now()
         steps: list[tuple[Job, Observation, Step]] = []
         for asked, seen in batch:
             before = self.writer.job(asked.id)
             steps.append((before, seen, advance(before, seen, now)))
-            if seen.trouble:
-                self.trouble = seen.trouble
-            if seen.stop:
-                self.refused = seen.stop
+            self.trouble = seen.trouble or self.trouble
+            self._heard += not seen.trouble
         self._write(now, [step for _, _, step in steps])
         for before, seen, step in steps:
             self.changed += step.job.phase is not before.phase
@@ -157,23 +163,6 @@ class Poller:
         if seen.trouble:
             data["trouble"] = seen.trouble
         yield Event("poll", now, f"{job.phase}{'; no news: ' + seen.trouble if seen.trouble else ''}", job.name, "info", data)
-
-
-_NEXT_JOB = threading.Lock()
-
-
-def _gather(answers: queue.Queue[tuple[Job, Observation]]) -> list[tuple[Job, Observation]]:
-    """What has come in, at most a batch, after waiting a moment for the first."""
-    try:
-        batch = [answers.get(timeout=_TICK_SECONDS)]
-    except queue.Empty:
-        return []
-    for _ in itertools.repeat(None, _BATCH - 1):
-        try:
-            batch.append(answers.get_nowait())
-        except queue.Empty:
-            break
-    return batch
 
 
 def _end_of(job: Job, now: str) -> Draft:

@@ -1,6 +1,7 @@
 """All purchases of a plan: never more than `parallelism` in flight, every limit asked before each one.
 
-The main thread alone decides what is sent next; workers carry out one order each and report through a queue.
+The main thread alone decides what is sent next, and decides that before it lets anybody print; workers carry out one order
+after the other and report through a queue. While it prints, and while nobody asks for the next event, nothing new is sent.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from reconciler.event import Event
 from reconciler.verdict import Accepted, InDoubt
 
 _TICK_SECONDS = 0.1
+_MOST_AT_ONCE = 256
+"""Messages that are taken together: what they say is accounted for before the next order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Shopping:
     buy: Callable[[Order], Bought]
     allowance: Allowance
     stop: Stop
-    messages: queue.Queue[Message]
+    messages: queue.SimpleQueue[Message]
     parallelism: int
     stop_after_failures: int | None = None
     is_paused: Callable[[], str | None] = lambda: None
@@ -56,17 +59,30 @@ class Shopping:
     """Another runner wrote to the journal first: what is left has to be planned again, unless `halted`."""
     failures: int = 0
     """How many purchases of this apply failed or are in doubt."""
+    bought: Callable[[Bought], None] = lambda _: None
+    """Told of every accepted purchase."""
+    idle: Callable[[], Iterator[Event]] = lambda: iter(())
+    """What may be done while every purchase in flight waits for its answer."""
     _in_flight: int = 0
+    _workers: int = 0
+    _orders: queue.SimpleQueue[Order | None] = field(default_factory=queue.SimpleQueue)
     _bug: BaseException | None = None
 
     def run(self, orders: Sequence[Order]) -> Iterator[Event]:
         """Send the orders; may be called again with more. Raises only for a bug, after everything in flight was awaited."""
         waiting = deque(orders)
-        while waiting or self._in_flight:
+        try:
             self._start(waiting)
-            if not self._in_flight:
-                break
-            yield from self._next()
+            while self._in_flight:
+                messages = self._gather()
+                for message in messages:
+                    self._account(message)
+                self._start(waiting)
+                yield from (message for message in messages if isinstance(message, Event))
+                if not messages:
+                    yield from self.idle()
+        finally:
+            self._dismiss()
         self.left += waiting
         if self._bug is not None:
             raise self._bug
@@ -77,9 +93,16 @@ class Shopping:
             if refusal is not None:
                 self.halted, self.refused_by_budget = refusal, True
                 return
-            order = waiting.popleft()
             self._in_flight += 1
-            threading.Thread(target=self._work, args=(order,), name=f"buy {order.change.name}", daemon=True).start()
+            self._orders.put(waiting.popleft())
+            if self._workers < self._in_flight:
+                self._workers += 1
+                threading.Thread(target=self._work, name=f"buyer {self._workers}", daemon=True).start()
+
+    def _dismiss(self) -> None:
+        for _ in range(self._workers):
+            self._orders.put(None)
+        self._workers = 0
 
     def _may_go_on(self) -> bool:
         if not self.halted and self.stop.is_requested:
@@ -88,19 +111,26 @@ class Shopping:
             self.halted = why
         return not self.halted and not self.has_moved
 
-    def _work(self, order: Order) -> None:
-        try:
-            self.messages.put(self.buy(order))
-        except BaseException as error:  # it has to reach the main thread, whatever it is
-            self.messages.put(Failed(order, error))
+    def _work(self) -> None:
+        while (order := self._orders.get()) is not None:
+            try:
+                self.messages.put(self.buy(order))
+            except BaseException as error:  # it has to reach the main thread, whatever it is
+                self.messages.put(Failed(order, error))
 
-    def _next(self) -> Iterator[Event]:
+    def _gather(self) -> list[Message]:
+        """What has come in, after waiting a moment for the first."""
+        messages: list[Message] = []
         try:
-            message = self.messages.get(timeout=_TICK_SECONDS)
+            messages.append(self.messages.get(timeout=_TICK_SECONDS))
+            while len(messages) < _MOST_AT_ONCE:
+                messages.append(self.messages.get_nowait())
         except queue.Empty:
-            return
+            pass
+        return messages
+
+    def _account(self, message: Message) -> None:
         if isinstance(message, Event):
-            yield message
             return
         self._in_flight -= 1
         if isinstance(message, Failed):
@@ -125,7 +155,9 @@ class Shopping:
         self.done.append(bought)
         if not bought.spent:
             self.allowance.give_back(bought.order.change)
-        if not isinstance(bought.verdict, Accepted):
+        if isinstance(bought.verdict, Accepted):
+            self.bought(bought)
+        else:
             self.failures += 1
         if bought.stops_run:
             self.halted = (

@@ -38,7 +38,7 @@ def encode(draft: Draft, parents: Sequence[str]) -> Line:
     raw = body[:-1] + b',"sha256":"' + digest.encode("ascii") + b'"}'
     if len(raw) > MAX_LINE_BYTES:
         raise StateProblem(f"a fact of {len(raw)} bytes is longer than the journal takes ({MAX_LINE_BYTES}); nothing was sent")
-    return Line(Fact(draft.kind, draft.at, json.loads(body)["data"], digest, tuple(parents)), raw)
+    return Line(Fact(draft.kind, draft.at, draft.data, digest, tuple(parents)), raw)
 
 
 def encode_all(drafts: Iterable[Draft], parents: Sequence[str]) -> list[Line]:

@@ -67,6 +67,7 @@ class PixazoApi:
             return NotSent("this trainer is not declared; nothing was sent and nothing was charged", retry=False)
         url = self._endpoint.url(record.submit_url_path)
         exchange = send_once(self._wire, url, body, before_first_byte=before_first_byte, stop=stop, deadline_seconds=self._deadline_seconds)
+        self._poller.obey(exchange)
         return self._clean_verdict(judge(exchange, self._endpoint))
 
     def observe(self, job: Job) -> Observation:

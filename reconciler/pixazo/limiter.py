@@ -11,29 +11,35 @@ PATIENCE_SECONDS = 2.0
 
 
 class Limiter:
-    """A token bucket with room for a tenth of a second. `per_second` None: no limit, but pauses still hold."""
+    """A token bucket with room for a tenth of a second. `per_second` None: no limit, but pauses still hold.
+
+    Whoever comes is given the moment at which the next token falls, and sleeps once until then: many threads that wait do
+    not wake each other, and the rate is kept to the token.
+    """
 
     def __init__(self, per_second: float | None) -> None:
         if per_second is not None and not 0 < per_second <= 1_000_000:
             raise ValueError("polls per second must be positive")
         self._rate = per_second
-        self._room = max(1.0, (per_second or 0.0) / 10)
-        self._tokens = self._room
-        self._filled_at = time.monotonic()
+        self._saved_seconds = 0.0 if per_second is None else (max(1.0, per_second / 10) - 1) / per_second
+        """How far the next token may lie in the past: tokens that nobody has used."""
+        self._next = 0.0
         self._paused_until = 0.0
         self._lock = threading.Lock()
         self._closed = threading.Event()
 
     def take(self) -> float:
-        """Wait for a token. Returns 0 when it was taken, else the seconds of a long pause, without having waited."""
+        """Wait for a token. Returns 0 when it was taken, else the seconds of a long pause, without having waited for its end."""
         while not self._closed.is_set():
             with self._lock:
                 pause, wait = self._delay(time.monotonic())
             if pause > PATIENCE_SECONDS:
                 return pause
-            if pause <= 0 and wait <= 0:
-                return 0.0
-            self._closed.wait(max(pause, wait))
+            if (seconds := max(pause, wait)) > 0:
+                self._closed.wait(seconds)
+            # A token whose moment fell into a pause is lost: after the pause all begin anew.
+            if pause <= 0 and self._paused_until <= time.monotonic():
+                return LONGEST_PAUSE_SECONDS if self._closed.is_set() else 0.0
         return LONGEST_PAUSE_SECONDS
 
     def pause(self, seconds: float) -> None:
@@ -47,12 +53,10 @@ class Limiter:
         self._closed.set()
 
     def _delay(self, now: float) -> tuple[float, float]:
+        """The rest of a pause, else how long the next token takes, which is given away with that."""
         pause = self._paused_until - now
         if self._rate is None or pause > 0:
             return pause, 0.0
-        self._tokens = min(self._room, self._tokens + (now - self._filled_at) * self._rate)
-        self._filled_at = now
-        if self._tokens < 1:
-            return 0.0, (1 - self._tokens) / self._rate
-        self._tokens -= 1
-        return 0.0, 0.0
+        falls = max(self._next, now - self._saved_seconds)
+        self._next = falls + 1 / self._rate
+        return 0.0, falls - now

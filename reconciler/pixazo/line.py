@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import ApiProblem
+from reconciler.pixazo.direct import CLOSE, DirectTransport
 from reconciler.pixazo.endpoint import Endpoint
 from reconciler.pixazo.exchange import Exchange, Stage, Trouble
 from reconciler.pixazo.key import Key
@@ -56,14 +58,17 @@ class Wire:
     def __init__(self, endpoint: Endpoint, key: Key, environment: Mapping[str, str]) -> None:
         self.key = key
         self.watchdog = Watchdog()
+        self._endpoint = endpoint
         self._context = _tls_context(endpoint, environment)
         self._proxy = proxy_for(endpoint, environment)
         proxy = urlsplit(self._proxy).hostname if self._proxy else None
         _LOG.debug("wire", extra={"data": {"origin": endpoint.origin, "proxy": proxy}})
 
-    def transport(self) -> httpx.HTTPTransport:
-        """A pool of one connection: no retries, no redirects, nothing read from the environment."""
-        proxy = httpx.Proxy(self._proxy, ssl_context=self._context if self._proxy.startswith("https:") else None) if self._proxy else None
+    def transport(self) -> httpx.BaseTransport:
+        """A transport of one connection: no retries, no redirects, nothing read from the environment."""
+        if self._proxy is None:
+            return DirectTransport(self._endpoint.host, self._endpoint.port, self._context if self._endpoint.scheme == "https" else None)
+        proxy = httpx.Proxy(self._proxy, ssl_context=self._context if self._proxy.startswith("https:") else None)
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30)
         return httpx.HTTPTransport(verify=self._context, trust_env=False, http1=True, http2=False, retries=0, limits=limits, proxy=proxy)
 
@@ -125,11 +130,12 @@ class Line:
         headers = [(name.encode(), value.encode()) for name, value in ask.headers.items()]
         headers.append((KEY_HEADER, self._wire.key.reveal()))
         if not self._keep_alive:
-            headers.append((b"Connection", b"close"))
+            headers.append(CLOSE)
         # Reads and writes are ended by the watchdog; these limits only stand in should it be late.
-        timeout = httpx.Timeout(deadline_seconds + 5, connect=min(CONNECT_SECONDS, deadline_seconds))
+        late, connect = deadline_seconds + 5, min(CONNECT_SECONDS, deadline_seconds)
+        timeout = {"connect": connect, "read": late, "write": late, "pool": late}
         method = "GET" if ask.body is None else "POST"
-        return httpx.Request(method, ask.url, headers=headers, content=ask.body, extensions={"trace": progress, "timeout": timeout.as_dict()})
+        return httpx.Request(method, _url(ask.url), headers=headers, content=ask.body, extensions={"trace": progress, "timeout": timeout})
 
     def _attempt(self, request: httpx.Request, progress: _Progress, most_bytes: int) -> Exchange:
         response = self._transport.handle_request(request)
@@ -170,7 +176,8 @@ class _Progress:
             guard.hold(known)
 
     def __call__(self, name: str, info: Mapping[str, Any]) -> None:
-        _LOG.debug("connection", extra={"data": {"event": name}})  # the name alone: `info` holds headers
+        if _LOG.isEnabledFor(logging.DEBUG):
+            _LOG.debug("connection", extra={"data": {"event": name}})  # the name alone: `info` holds headers
         if name.endswith("connect_tcp.complete"):
             self._connected(info["return_value"].get_extra_info("socket"))
         elif name.endswith("start_tls.complete"):
@@ -185,8 +192,8 @@ class _Progress:
 
     def end_of(self, headers: httpx.Headers) -> Stage:
         """The stage after the body ended. Without a length, being cut looks like the end."""
-        framed = "content-length" in headers or "transfer-encoding" in headers
-        return Stage.ANSWERED if self.cut and not framed else Stage.COMPLETE
+        is_sure = not self.cut or "content-length" in headers or "transfer-encoding" in headers
+        return Stage.COMPLETE if is_sure else Stage.ANSWERED
 
     def release(self) -> socket.socket | None:
         """Let go of the double; the connection's own socket is kept for a next exchange."""
@@ -219,6 +226,9 @@ class _Progress:
         self.stage = Stage.SENT
 
 
+_url = lru_cache(maxsize=256)(httpx.URL)
+
+
 def _log_exchange(ask: Ask, exchange: Exchange, seconds: float) -> None:
     """One line a request, without bodies and headers; `trace` adds the answer's headers, which hold no key any more."""
     if not _LOG.isEnabledFor(logging.INFO):
@@ -247,6 +257,7 @@ def _tls_context(endpoint: Endpoint, environment: Mapping[str, str]) -> ssl.SSLC
     except OSError:
         raise ApiProblem(f"The certificates in SSL_CERT_FILE ({safe(file, limit=200)}) cannot be read; nothing was sent.") from None
     context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    context.set_alpn_protocols(["http/1.1"])
     return context
 
 

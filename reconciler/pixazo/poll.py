@@ -95,11 +95,16 @@ class Poller:
                 return tried[-1][1] if tried else _paused(pause, warnings)
             exchange = self._ask(way.ask)
             seen = replace(observation_of(exchange, job.request_id), style=way.style)
-            self._obey(exchange)
+            self.obey(exchange)
             tried.append((exchange, seen))
             if not wants_other_style(exchange, seen):
                 return _with(seen, warnings)
         return _with(together(tried), warnings)
+
+    def obey(self, exchange: Exchange) -> None:
+        """When the server asks to wait, all polls wait; also when it said so to a purchase."""
+        if exchange.status in _PAUSING and (wait := exchange.retry_after_seconds) is not None:
+            self._limiter.pause(min(wait, LONGEST_PAUSE_SECONDS))
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,11 +118,6 @@ class Poller:
             if was_used and exchange.stage is Stage.SENT and exchange.trouble is not None and exchange.trouble.is_broken_connection:
                 exchange = line.exchange(ask, most_bytes=MOST_BYTES, deadline_seconds=self._deadline_seconds)
             return exchange
-
-    def _obey(self, exchange: Exchange) -> None:
-        wait = exchange.retry_after_seconds
-        if exchange.status in _PAUSING and wait is not None:
-            self._limiter.pause(min(wait, LONGEST_PAUSE_SECONDS))
 
 
 def questions(job: Job, trainer: Trainer | None, endpoint: Endpoint) -> tuple[list[Question], tuple[str, ...]]:

@@ -62,6 +62,7 @@ class Watchdog:
         self._guards: set[Guard] = set()
         self._changed = threading.Condition()
         self._closed = False
+        self._is_asleep = False
         self._thread: threading.Thread | None = None
 
     @contextlib.contextmanager
@@ -73,7 +74,8 @@ class Watchdog:
                 self._thread = threading.Thread(target=self._watch, name="pixazo-watchdog", daemon=True)
                 self._thread.start()
             self._guards.add(guard)
-            self._changed.notify()
+            if self._is_asleep:
+                self._changed.notify()
         try:
             yield guard
         finally:
@@ -92,11 +94,15 @@ class Watchdog:
             self._thread.join(timeout=5)
 
     def _watch(self) -> None:
+        guards: list[Guard] = []
         while True:
             with self._changed:
                 if self._closed:
                     return
-                self._changed.wait(TICK_SECONDS if self._guards else None)
+                # Awake for a tick after the last exchange: between two of them nobody has to wake it.
+                self._is_asleep = not guards and not self._guards
+                self._changed.wait(None if self._is_asleep else TICK_SECONDS)
+                self._is_asleep = False
                 guards = list(self._guards)
             now = time.monotonic()
             for guard in guards:

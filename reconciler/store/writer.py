@@ -1,8 +1,10 @@
 """The one writer: facts become durable here, journal first, inside the state's transaction.
 
-Callers from several threads wait together: whoever comes first commits for all that wait, so durability costs one
-sync a group and not one a purchase. Nothing is remembered in memory that is not on disk. After a failure nothing more
-can be recorded, except what was paid for: that is saved wherever it still can be.
+The order that money relies on, for every group of callers that wait together (`group.py`): `BEGIN IMMEDIATE`; the rows,
+where the unique index speaks; the journal's lines, written and synced; the state's first row; `COMMIT`. Only then does any
+of the callers go on, so that an intent is durable in both before its first byte, and an outcome in both before anybody
+hears of it. Durability costs one commit a group and not one a purchase. Nothing is remembered in memory that is not on
+disk. After a failure nothing more can be recorded, except what was paid for: that is saved wherever it still can be.
 
 Where others append to the journal too, theirs is folded in first whenever they were faster. From then on only what is
 true on any head is recorded (`foreign.py`); everything else has to be decided again.
@@ -15,16 +17,17 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from reconciler.errors import AlreadyOpen, HeadMoved, ReconcilerError, StateProblem
 from reconciler.fact import Draft, Fact, Kind, outcome
 from reconciler.job import Attempt, Job, Sent
 from reconciler.ports import Head, Journal, Shared
-from reconciler.state import Books, State, fold, fold_all, written
+from reconciler.state import Books, State, fold, fold_all
 from reconciler.store.book import write_book, write_waiting
 from reconciler.store.foreign import holds_anywhere, still_news
-from reconciler.store.rows import ATTEMPTS, BINDINGS, JOBS, Row, Table
+from reconciler.store.group import Entry, Room
+from reconciler.store.put import put_rows
 
 RESERVED_BYTES = 256 << 10
 """Room kept in the journal for the outcomes of all purchases in flight, far more than they can need."""
@@ -33,18 +36,6 @@ MOST_MOVES = 40
 GATHER_SECONDS = 0.02
 """A shared journal takes much longer than this for one append: those who come at the same time go together."""
 OTHERS_FIRST = "another runner appended to the journal first, so this was decided too early; nothing was sent"
-
-
-@dataclass(slots=True)
-class _Entry:
-    """What one caller wants recorded, all or nothing."""
-
-    drafts: Sequence[Draft]
-    was_paid: bool
-    is_kept: bool = False
-    """It is safe on this disk, and enters the journal at the latest when the next process starts."""
-    done: threading.Event = field(default_factory=threading.Event)
-    error: ReconcilerError | None = None
 
 
 @dataclass(slots=True)
@@ -63,8 +54,7 @@ class SqliteWriter:
         self._books = books
         self._head = head
         self._sums = sums
-        self._waiting: list[_Entry] = []
-        self._waiting_lock = threading.Lock()
+        self._room = Room(self._commit, gather_seconds=0.0 if journal.shared is None else GATHER_SECONDS)
         self._commit_lock = threading.RLock()
         self._broken = ""
         self._journal_broken = False
@@ -88,32 +78,25 @@ class SqliteWriter:
 
     def record(self, drafts: Sequence[Draft]) -> None:
         """See `ports.Writer.record`."""
-        self._submit(_Entry(drafts, was_paid=False))
+        self._submit(Entry(drafts))
 
     def record_outcome(self, drafts: Sequence[Draft]) -> None:
         """See `ports.Writer.record_outcome`."""
-        self._submit(_Entry(drafts, was_paid=True))
+        self._submit(Entry(drafts, was_paid=True))
 
     def observe(self, jobs: Sequence[Job]) -> None:
         """See `ports.Writer.observe`."""
-        if not jobs:
-            return
-        with self._commit_lock:
-            if self._broken:
-                raise StateProblem(self._broken)
-            layer = self._books.layer()
-            layer.jobs.update({job.id: job for job in jobs})
-            self.take_over(layer)
+        self._submit(Entry(seen=jobs))
 
     def recovered(self) -> None:
         """From here on facts are decided: they rest on what is known now."""
         self._is_recovering = self._has_foreign = False
 
     def take_over(self, layer: Books) -> None:
-        """Write what a layer of these books changed, without new facts: what was observed, or what a longer journal says."""
+        """Write what a layer of these books changed, without new facts: what a longer journal says."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            sums = self._write_rows(layer, dict(self._sums))
+            sums = put_rows(self._connection, layer, self._sums)
             write_book(self._connection, layer, self._head, sums)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -123,38 +106,27 @@ class SqliteWriter:
         self._books.absorb(layer)
         self._sums = sums
 
-    def _submit(self, entry: _Entry) -> None:
-        if not entry.drafts:
+    def _submit(self, entry: Entry) -> None:
+        if not entry.drafts and not entry.seen:
             return
         shared = self._journal.shared
         if shared is not None and entry.was_paid:
             entry.is_kept = _keep(shared, entry.drafts)
-        with self._waiting_lock:
-            self._waiting.append(entry)
-        with self._commit_lock:
-            if not entry.done.is_set():
-                if shared is not None:
-                    time.sleep(GATHER_SECONDS)
-                with self._waiting_lock:
-                    group, self._waiting = self._waiting, []
-                self._commit(group)
-        if entry.error is not None:
-            raise entry.error
+        self._room.submit(entry)
 
-    def _commit(self, group: list[_Entry]) -> None:
+    def _commit(self, group: list[Entry]) -> None:
         progress = _Progress()
-        try:
-            if (shared := self._journal.shared) is None:
-                self._commit_together(group, progress)
-            else:
-                self._commit_behind_others(group, progress, shared)
-        except (sqlite3.Error, StateProblem, OSError) as error:
-            self._roll_back()
-            self._fail([e for e in group if e.error is None], error, progress)
-        for entry in group:
-            entry.done.set()
+        with self._commit_lock:
+            try:
+                if (shared := self._journal.shared) is None:
+                    self._commit_together(group, progress)
+                else:
+                    self._commit_behind_others(group, progress, shared)
+            except (sqlite3.Error, StateProblem, OSError) as error:
+                self._roll_back()
+                self._fail([e for e in group if e.error is None], error, progress)
 
-    def _commit_behind_others(self, group: list[_Entry], progress: _Progress, shared: Shared) -> None:
+    def _commit_behind_others(self, group: list[Entry], progress: _Progress, shared: Shared) -> None:
         """Commit; when others were faster, learn what they wrote and commit behind it what still holds."""
         for moves in range(MOST_MOVES):
             try:
@@ -165,7 +137,7 @@ class SqliteWriter:
             self._learn(shared)
         raise StateProblem(f"other runners were faster {MOST_MOVES} times in a row")
 
-    def _still_valid(self, group: list[_Entry]) -> list[_Entry]:
+    def _still_valid(self, group: list[Entry]) -> list[Entry]:
         if not self._has_foreign or self._is_recovering:
             return group
         for entry in group:
@@ -187,91 +159,69 @@ class SqliteWriter:
         self._head, self._has_foreign = head, True
         self.take_over(layer)
 
-    def _commit_together(self, group: list[_Entry], progress: _Progress) -> None:
+    def _commit_together(self, group: list[Entry], progress: _Progress) -> None:
         if self._broken:
             raise StateProblem(self._broken)
         self._connection.execute("BEGIN IMMEDIATE")
-        layer, sums, drafts = self._books.layer(), dict(self._sums), list[Draft]()
-        for entry in group:
-            accepted = self._try_entry(entry, layer, sums)
-            if accepted is not None:
-                sums = accepted
-                drafts += entry.drafts
-        if not drafts:
+        layer, sums = self._put_together(group) or self._put_apart(group)
+        accepted = [entry for entry in group if entry.error is None]
+        drafts = [draft for entry in accepted for draft in entry.drafts]
+        if not drafts and not any(entry.seen for entry in accepted):
             self._connection.execute("ROLLBACK")
             return
-        try:
-            if any(draft.kind is Kind.INTENT for draft in drafts):
-                self._journal.reserve(RESERVED_BYTES)
-            head, _ = self._journal.append(drafts, self._head)
-        except StateProblem as problem:
-            self._journal_broken = self._journal.shared is None or not isinstance(problem, HeadMoved)
-            raise
-        self._head = head
-        progress.in_journal = True
-        write_book(self._connection, layer, head, sums)
+        if drafts:
+            self._append(drafts)
+            progress.in_journal = True
+        write_book(self._connection, layer, self._head, sums)
         self._connection.execute("COMMIT")
         self._books.absorb(layer)
         self._sums = sums
 
-    def _try_entry(self, entry: _Entry, layer: Books, sums: dict[str, int]) -> dict[str, int] | None:
-        """Fold and write one entry on top of the group; on refusal the entry alone fails."""
-        upper = layer.layer()
-        self._connection.execute("SAVEPOINT entry")
+    def _append(self, drafts: Sequence[Draft]) -> None:
         try:
-            for draft in entry.drafts:
-                fold(upper, Fact(draft.kind, draft.at, draft.data, "", ()))
-                _refuse_second(upper, draft)
-            sums = self._write_rows(upper, dict(sums))
-        except (AlreadyOpen, sqlite3.IntegrityError) as error:
-            self._connection.execute("ROLLBACK TO entry")
-            self._connection.execute("RELEASE entry")
-            entry.error = error if isinstance(error, AlreadyOpen) else AlreadyOpen(f"the state refused it ({error}); nothing was sent")
+            if any(draft.kind is Kind.INTENT for draft in drafts):
+                self._journal.reserve(RESERVED_BYTES)
+            self._head, _ = self._journal.append(drafts, self._head)
+        except StateProblem as problem:
+            self._journal_broken = self._journal.shared is None or not isinstance(problem, HeadMoved)
+            raise
+
+    def _put_together(self, group: list[Entry]) -> tuple[Books, dict[str, int]] | None:
+        """Fold and write the whole group; None, with nothing written, when any of it is refused."""
+        layer = self._books.layer()
+        try:
+            for entry in group:
+                _fold_entry(layer, entry)
+            return layer, put_rows(self._connection, layer, self._sums)
+        except (AlreadyOpen, sqlite3.IntegrityError):
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
             return None
-        self._connection.execute("RELEASE entry")
-        layer.absorb(upper)
-        return sums
 
-    def _write_rows(self, layer: Books, sums: dict[str, int]) -> dict[str, int]:
-        # what no longer blocks its spec leaves the unique index before what does enters it
-        for attempt in sorted(written(layer.attempts).values(), key=lambda a: a.blocks):
-            self._put(ATTEMPTS, self._books_row(ATTEMPTS, attempt.id), ATTEMPTS.to_row(attempt), (attempt.id,), sums)
-        for key, job in written(layer.jobs).items():
-            self._put(JOBS, self._books_row(JOBS, key), JOBS.to_row(job), (key,), sums)
-        for pair, bound in written(layer.bindings).items():
-            before = self._books_row(BINDINGS, pair)
-            if bound is None:
-                self._remove_binding(pair, before, sums)
-            else:
-                self._put(BINDINGS, before, BINDINGS.to_row(bound), pair, sums)
-        return sums
+    def _put_apart(self, group: list[Entry]) -> tuple[Books, dict[str, int]]:
+        """Fold and write entry by entry: what is refused fails alone."""
+        layer, sums = self._books.layer(), self._sums
+        for entry in group:
+            upper = layer.layer()
+            self._connection.execute("SAVEPOINT entry")
+            try:
+                _fold_entry(upper, entry)
+                sums = put_rows(self._connection, upper, sums)
+                layer.absorb(upper)
+            except (AlreadyOpen, sqlite3.IntegrityError) as error:
+                self._connection.execute("ROLLBACK TO entry")
+                entry.error = error if isinstance(error, AlreadyOpen) else AlreadyOpen(f"the state refused it ({error}); nothing was sent")
+            self._connection.execute("RELEASE entry")
+        return layer, sums
 
-    def _books_row(self, table: Table, key: str | tuple[str, str]) -> str | None:
-        """The checksum of the row as it stands in the transaction, or None when there is no row yet."""
-        keys = (key,) if isinstance(key, str) else key
-        where = " AND ".join(f"{k} = ?" for k in table.key)
-        found = self._connection.execute(f"SELECT checksum FROM {table.name} WHERE {where}", keys).fetchone()  # noqa: S608 (names are ours)
-        return None if found is None else str(found[0])
-
-    def _put(self, table: Table, before: str | None, row: Row, key: tuple[str, ...], sums: dict[str, int]) -> None:
-        cursor = self._connection.execute(table.insert, row) if before is None else self._connection.execute(table.update, (*row, *key))
-        if cursor.rowcount != 1:
-            raise StateProblem(f"a row of {table.name} changed {cursor.rowcount} times; nothing more is recorded")
-        sums[table.name] = (sums.get(table.name, 0) + int(row[-1], 16) - int(before or "0", 16)) % (1 << 64)
-
-    def _remove_binding(self, key: tuple[str, str], before: str | None, sums: dict[str, int]) -> None:
-        if before is not None:
-            self._connection.execute("DELETE FROM bindings WHERE environment = ? AND name = ?", key)
-            sums[BINDINGS.name] = (sums.get(BINDINGS.name, 0) - int(before, 16)) % (1 << 64)
-
-    def _fail(self, group: list[_Entry], error: Exception, progress: _Progress) -> None:
+    def _fail(self, group: list[Entry], error: Exception, progress: _Progress) -> None:
         reason = error.message if isinstance(error, ReconcilerError) else f"the state could not be written: {error}"
         self._break(reason)
         for entry in group:
             where = self._rescue(entry, progress) if entry.was_paid else self._revoke(entry, progress)
             entry.error = StateProblem(f"{reason}; {where}")
 
-    def _rescue(self, entry: _Entry, progress: _Progress) -> str:
+    def _rescue(self, entry: Entry, progress: _Progress) -> str:
         """Keep what was paid for wherever it can still be kept; says where."""
         if progress.in_journal:
             return "the answer is safe in the journal"
@@ -296,7 +246,7 @@ class SqliteWriter:
             return False
         return True
 
-    def _revoke(self, entry: _Entry, progress: _Progress) -> str:
+    def _revoke(self, entry: Entry, progress: _Progress) -> str:
         """An intent that stands in the journal but may not be sent is proved not sent, so that no doubt is left of it."""
         if progress.in_journal:
             drafts = [
@@ -320,6 +270,15 @@ class SqliteWriter:
                 self._connection.execute("ROLLBACK")
             except sqlite3.Error as error:
                 self._break(f"the state could not be rolled back: {error}")
+
+
+def _fold_entry(books: Books, entry: Entry) -> None:
+    for draft in entry.drafts:
+        fold(books, Fact(draft.kind, draft.at, draft.data, "", ()))
+        _refuse_second(books, draft)
+    for job in entry.seen:
+        # whether it is to be bought again was decided by facts, perhaps since it was asked about
+        books.jobs[job.id] = replace(job, superseded=books.jobs[job.id].superseded)
 
 
 def _refuse_second(books: Books, draft: Draft) -> None:

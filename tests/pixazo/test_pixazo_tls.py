@@ -165,7 +165,8 @@ def proxied(proxy, certificate, **more):
     return {"SSL_CERT_FILE": certificate[1], "HTTPS_PROXY": f"http://user:pa55@127.0.0.1:{proxy.port}"} | more
 
 
-def test_a_proxy_gets_a_connect_and_never_the_key(serve, serve_tls, client, certificate):
+def test_a_proxy_gets_a_connect_and_never_the_key(serve, serve_tls, client, certificate, caplog):
+    caplog.set_level("DEBUG")
     proxy, server = serve(tunnel), serve_tls(answer(200, OK))
     calls = []
     api = client(server, proxy_environment=proxied(proxy, certificate))
@@ -177,6 +178,8 @@ def test_a_proxy_gets_a_connect_and_never_the_key(serve, serve_tls, client, cert
         "Proxy-Authorization",
     ).startswith("Basic ")
     assert KEY.encode() not in proxy.received
+    assert "send_request_headers" in caplog.text  # the HTTP library's own log
+    assert KEY not in caplog.text
     assert api.observe(job()).phase is Phase.QUEUED
 
 
