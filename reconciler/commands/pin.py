@@ -57,7 +57,7 @@ def run(context: Context, options: Options) -> int:
     pins, held = _affordable(context, project, catalogs, blocks, found, store, options)
     files, left = _edited(context, blocks, pins)
     for name in sorted(pins.keys() - set(left)):
-        context.out.line(f"{safe(name)}: {_said(pins[name])}  {safe(blocks[name][0].place.file)}")
+        context.out.line(f"{safe(name)}: {safe(_said(pins[name]))}  {safe(blocks[name][0].place.file)}")
     unpinned = _unpinned(blocks, found, store) if options.check else []
     if not options.check:
         for file in files:
