@@ -40,13 +40,13 @@ def emulator(context: Any, *, port: int | None, protocol: str | None, speed: flo
     )
 
 
-@declare("schema", bare=True)
+@declare("schema")
 @click.argument("kind", type=OneOf(*SCHEMAS), metavar="|".join(SCHEMAS))
-def schema(out: Any, *, kind: str) -> int:
-    """JSON Schema of manifests, the project file, or a document that -json prints."""
+def schema(context: Any, *, kind: str) -> int:
+    """JSON Schema of manifests (with this project's trainers), the project file, or a document that -json prints."""
     from reconciler.commands import schema as command
 
-    return command.run(out, kind=kind)
+    return command.run(context, kind=kind)
 
 
 @declare("doctor", epilog="Sends nothing and shows no key. Exit 1 when something must be done.")

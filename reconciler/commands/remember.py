@@ -170,6 +170,8 @@ class Memory:
             return None
         defaults = [f"{folder}/{DEFAULTS_FILE}" if folder else DEFAULTS_FILE for folder in sorted(folders)]
         state = Path(self._context.settings.with_project(endpoint=None, state_path=state_path).state_path.value)
+        if any((root / folder).is_symlink() for folder in state.parents):
+            return None
         books = [str(state), str(state.with_name(JOURNAL_FILE))]
         absent = [str(state.with_name(f"{state.name}-journal")), str(state.with_name("paused"))]
         found = [canonical_json([d.severity, d.code, d.summary, d.detail, d.place]) for d in problems.found]
