@@ -36,8 +36,8 @@ def run_build(context: Context, *, out: str | None) -> int:
         raise Usage(f"{safe(folder, limit=300)} cannot be made: {error.strerror}") from None
     write_file(folder / DATA, json_text(document))
     write_file(folder / PAGE, catalog_page(document, hrefs=hrefs))
-    shown = safe(FOLDER if out is None else out, limit=300)
-    context.out.line(f"{plural(len(document['models']), 'model')}: {shown}/{PAGE}, {shown}/{DATA}")
+    where = FOLDER if out is None else out
+    context.out.line(f"{plural(len(document['models']), 'model')}: {safe(f'{where}/{PAGE}', limit=300)}, {safe(f'{where}/{DATA}', limit=300)}")
     return 0
 
 
