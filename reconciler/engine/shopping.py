@@ -23,6 +23,8 @@ from reconciler.verdict import Accepted, InDoubt
 _TICK_SECONDS = 0.1
 _MOST_AT_ONCE = 256
 """Messages that are taken together: what they say is accounted for before the next order."""
+_MOST_UNTOLD = 1000
+"""So many events may wait to be printed before no more orders are sent: whoever reads has to keep up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +73,19 @@ class Shopping:
     def run(self, orders: Sequence[Order]) -> Iterator[Event]:
         """Send the orders; may be called again with more. Raises only for a bug, after everything in flight was awaited."""
         waiting = deque(orders)
+        events: deque[Event] = deque()
         try:
             self._start(waiting)
-            while self._in_flight:
-                messages = self._gather()
+            while self._in_flight or events:
+                messages = self._gather(may_wait=not events)
+                events += [message for message in messages if isinstance(message, Event)]
                 for message in messages:
                     self._account(message)
-                self._start(waiting)
-                yield from (message for message in messages if isinstance(message, Event))
-                if not messages:
+                if len(events) < _MOST_UNTOLD:
+                    self._start(waiting)
+                if events:
+                    yield events.popleft()
+                elif not messages:
                     yield from self.idle()
         finally:
             self._dismiss()
@@ -118,11 +124,12 @@ class Shopping:
             except BaseException as error:  # it has to reach the main thread, whatever it is
                 self.messages.put(Failed(order, error))
 
-    def _gather(self) -> list[Message]:
-        """What has come in, after waiting a moment for the first."""
+    def _gather(self, *, may_wait: bool) -> list[Message]:
+        """What has come in; where nothing else is to be done, after waiting a moment for the first."""
         messages: list[Message] = []
         try:
-            messages.append(self.messages.get(timeout=_TICK_SECONDS))
+            if may_wait:
+                messages.append(self.messages.get(timeout=_TICK_SECONDS))
             while len(messages) < _MOST_AT_ONCE:
                 messages.append(self.messages.get_nowait())
         except queue.Empty:
