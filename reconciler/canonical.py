@@ -7,12 +7,20 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
 
 def canonical_json(value: Any) -> str:
     """`value` as JSON with sorted keys, no blanks and only ASCII. Floats in shortest form; NaN and infinity raise ValueError."""
     return _CANONICAL.encode(value)
+
+
+def _plain(value: Any) -> dict[Any, Any]:
+    """A mapping of another kind as one that can be written."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be JSON")
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_plain)
 
 
 def digest_of(value: Any) -> str:

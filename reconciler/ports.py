@@ -151,8 +151,12 @@ class Writer(Protocol):
 class Store(Protocol):
     """What the journal folds to, plus what may be looked up again."""
 
-    def view(self) -> State:
-        """A consistent snapshot without a lock and without a write; folds a longer journal in memory."""
+    def view(self, *, whole: bool = False) -> State:
+        """A consistent snapshot without a lock and without a write; folds a longer journal in memory.
+
+        The attempts of a large state are read at the first question for one that is settled, unless `whole` says that
+        there will be many; that question raises StateProblem when somebody has written meanwhile.
+        """
         ...
 
     def hold(self, owner: Owner, *, wait_seconds: float) -> AbstractContextManager[Writer]:

@@ -62,7 +62,7 @@ class State:
     @property
     def world(self) -> str | None:
         """Where its money was spent (`live`, `loopback`, `emulated`), or None while nothing was bought."""
-        for entity in (self.attempts, self.jobs):
+        for entity in (self.jobs, self.attempts):
             for row in entity.values():
                 return row.world
         return None

@@ -58,7 +58,7 @@ def run_history(context: Context, *, name: str | None, form: str) -> int:
     from reconciler.reports.history import history, history_csv, history_document, history_markdown, history_text
 
     project = open_project(context)
-    state = open_store(context, project).view()
+    state = open_store(context, project).view(whole=True)
     _, facts = open_journal(context, project).read(None)
     entries = history(facts, state)
     if name is not None:

@@ -52,7 +52,7 @@ def run_show(context: Context, *, name: str, json: bool) -> int:
     from reconciler.reports.binding import binding_document, binding_text
 
     project = open_project(context)
-    state = open_store(context, project).view()
+    state = open_store(context, project).view(whole=True)
     bound = _bound(state, environment_name(context, project), name)
     if json:
         context.out.write(json_text(binding_document(state, bound)))

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import cast
 
 from reconciler.errors import HeadMoved, StateProblem
 from reconciler.fact import Draft, Fact, Kind
-from reconciler.job import DOUBTFUL, SEEN, Attempt, Pause
+from reconciler.job import DOUBTFUL, SEEN, Attempt, Binding, Pause
 from reconciler.ports import Head, Journal
-from reconciler.state import Books, State, fold_all
-from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Packed, Table, checksum
+from reconciler.state import BindingKey, Books, State, fold_all
+from reconciler.store.late import Fetch, Late, Mark
+from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Row, Table, checksum
+
+UNSETTLED = f"status IN ({', '.join(repr(str(s)) for s in sorted(DOUBTFUL))}) OR duplicate_of IS NOT NULL"
+"""Of the attempts, those in doubt and the duplicates: what every reader has to know."""
 
 
 @dataclass(slots=True)
@@ -24,50 +28,105 @@ class Held:
     head: Head | None = None
     sums: dict[str, int] = field(default_factory=dict)
     waiting: list[tuple[int, Draft]] = field(default_factory=list)
-    packed: Packed | None = None
-    """The attempts, where they were read for a reader: the books do not have them yet."""
-    unsettled: tuple[Attempt, ...] = ()
-    """Of the packed ones, those in doubt and the duplicates."""
-
-    def unpack(self) -> None:
-        """Put packed attempts into the books, for whoever folds facts on top of them."""
-        if self.packed is not None:
-            for attempt in self.packed.values():
-                self.books.index(attempt)
-            self.packed = None
+    mark: Mark = ""
+    """Which rows these were."""
+    late: Late | None = None
+    """The attempts, where they are read when somebody asks for one: the books do not have them."""
+    unsettled: tuple[Attempt, ...] | None = None
+    """Of the late ones, those in doubt and the duplicates."""
 
     def snapshot(self, notes: tuple[str, ...]) -> State:
-        """What was read as a state, its attempts still packed."""
-        state = self.books.snapshot(notes)
-        return state if self.packed is None else replace(state, attempts=self.packed, unsettled=self.unsettled)
+        """What was read as a state. It takes over the books: nothing may be folded into them any more."""
+        books = self.books
+        bindings = cast("dict[BindingKey, Binding]", books.bindings)
+        attempts = books.attempts if self.late is None else self.late
+        return State(books.lineage, books.serial, attempts, books.jobs, bindings, books.pause, notes, self.unsettled)
 
 
-def read_rows(connection: sqlite3.Connection, *, packed: bool = False) -> Held:
+def read_rows(connection: sqlite3.Connection, *, later: Fetch | None = None, is_proved: bool = False) -> Held:
     """Everything in the state. Raises StateProblem when a row, or the number of rows, is not what was written.
 
-    `packed`: attempts are checked like all other rows, but made only when somebody asks for one.
+    `later`: attempts are checked like all other rows, but fetched when somebody asks for one. `is_proved`: this very
+    file was checked before.
     """
     held = Held()
-    row = connection.execute("SELECT lineage, serial, head, pause, sums, checksum FROM book").fetchone()
-    if row is None:
+    if not read_book(connection, held):
         return held
-    if checksum(list(row[:-1])) != row[-1]:
-        raise StateProblem("the state's first page was altered: its checksum does not fit", hint=DAMAGED)
-    books, sums = held.books, json.loads(row[4])
-    books.lineage, books.serial = row[0], row[1]
-    held.head = _head(row[2])
-    books.pause = None if row[3] is None else Pause(*json.loads(row[3]))
-    if packed:
-        _pack(connection, held, sums)
-    else:
-        for attempt in _rows(connection, ATTEMPTS, sums, held.sums):
+    books = held.books
+    if later is None:
+        for attempt in ATTEMPTS.entities(_rows(connection, held, ATTEMPTS, is_proved=is_proved)):
             books.index(attempt)
-    for job in _rows(connection, JOBS, sums, held.sums):
+    else:
+        held.unsettled = read_unsettled(connection, held, is_proved=is_proved)
+        held.late = Late(later, held.mark)
+    for job in JOBS.entities(_rows(connection, held, JOBS, is_proved=is_proved)):
         books.jobs[job.id] = job
-    for bound in _rows(connection, BINDINGS, sums, held.sums):
+    for bound in BINDINGS.entities(_rows(connection, held, BINDINGS, is_proved=is_proved)):
         books.bindings[bound.environment, bound.name] = bound
     held.waiting = read_waiting(connection)
     return held
+
+
+def check_rows(connection: sqlite3.Connection) -> None:
+    """All rows, none kept. Raises StateProblem when one, or their number, is not what was written."""
+    held = Held()
+    if read_book(connection, held):
+        for table in (ATTEMPTS, JOBS, BINDINGS):
+            for _ in _rows(connection, held, table, is_proved=False):
+                pass
+
+
+def read_attempts(connection: sqlite3.Connection, mark: Mark) -> dict[str, Attempt]:
+    """All attempts, checked, of the rows with that mark. Raises StateProblem when it is not theirs any more."""
+    held = Held()
+    if not read_book(connection, held) or held.mark != mark:
+        raise changed()
+    return {attempt.id: attempt for attempt in ATTEMPTS.entities(_rows(connection, held, ATTEMPTS, is_proved=False))}
+
+
+def changed() -> StateProblem:
+    """What is said when rows are wanted that are no longer there."""
+    return StateProblem("the state was changed while it was being read", hint="run the command again")
+
+
+def read_book(connection: sqlite3.Connection, held: Held) -> bool:
+    """The first row: which journal the others stand for. False where there is none."""
+    row = connection.execute("SELECT lineage, serial, head, pause, sums, checksum FROM book").fetchone()
+    if row is None:
+        return False
+    if checksum(list(row[:-1])) != row[-1]:
+        raise StateProblem("the state's first page was altered: its checksum does not fit", hint=DAMAGED)
+    books = held.books
+    books.lineage, books.serial = row[0], row[1]
+    held.head = _head(row[2])
+    books.pause = None if row[3] is None else Pause(*json.loads(row[3]))
+    held.sums = {str(table): int(total) for table, total in json.loads(row[4]).items()}
+    held.mark = row[-1]
+    return True
+
+
+def _rows(connection: sqlite3.Connection, held: Held, table: Table, *, is_proved: bool) -> Iterable[Row]:
+    """The rows of a table in the order they were written in, whole: the last is given out when their sum fits."""
+    rows = connection.execute(f"{table.select} ORDER BY rowid")
+    return rows if is_proved else _summed(table, rows, held.sums.get(table.name, 0))
+
+
+def _summed(table: Table, rows: Iterable[Row], expected: int) -> Iterator[Row]:
+    total = 0
+    for row in table.checked(rows):
+        total += int(row[-1], 16)
+        yield row
+    if total % (1 << 64) != expected:
+        raise StateProblem(f"rows of {table.name} are missing: their sum does not fit", hint=DAMAGED)
+
+
+def read_unsettled(connection: sqlite3.Connection, held: Held, *, is_proved: bool) -> tuple[Attempt, ...]:
+    """The attempts in doubt and the duplicates; all the others are checked on the way, unless they were before."""
+    if is_proved:
+        return tuple(ATTEMPTS.entities(connection.execute(f"{ATTEMPTS.select} WHERE {UNSETTLED} ORDER BY rowid").fetchall()))
+    status, duplicate_of = (ATTEMPTS.names.index(name) for name in ("status", "duplicate_of"))
+    rows = _rows(connection, held, ATTEMPTS, is_proved=False)
+    return tuple(ATTEMPTS.entities(row for row in rows if row[status] in DOUBTFUL or row[duplicate_of] is not None))
 
 
 def read_waiting(connection: sqlite3.Connection) -> list[tuple[int, Draft]]:
@@ -81,42 +140,13 @@ def read_waiting(connection: sqlite3.Connection) -> list[tuple[int, Draft]]:
     return waiting
 
 
-def _pack(connection: sqlite3.Connection, held: Held, expected: dict[str, int]) -> None:
-    texts: dict[str, bytes] = {}
-    unsettled: list[Attempt] = []
-    columns = [c.name for c in ATTEMPTS.columns]
-    key, status, duplicate_of, total = columns.index("id"), columns.index("status"), columns.index("duplicate_of"), 0
-    for text, row in ATTEMPTS.texts(_select(connection, ATTEMPTS)):
-        total += int(row[-1], 16)
-        texts[row[key]] = text
-        if row[status] in DOUBTFUL or row[duplicate_of] is not None:
-            unsettled.append(ATTEMPTS.from_text(text))
-    _check_sum(ATTEMPTS, total % (1 << 64), expected, held.sums)
-    held.packed, held.unsettled = Packed(ATTEMPTS, texts), tuple(unsettled)
-
-
-def _rows(connection: sqlite3.Connection, table: Table, expected: dict[str, int], sums: dict[str, int]) -> Iterator[Any]:
-    total = 0
-    for entity, number in table.from_rows(_select(connection, table)):
-        total = (total + number) % (1 << 64)
-        yield entity
-    _check_sum(table, total, expected, sums)
-
-
-def _select(connection: sqlite3.Connection, table: Table) -> sqlite3.Cursor:
-    columns = ", ".join(f'"{c.name}"' for c in table.columns)
-    return connection.execute(f"SELECT {columns}, checksum FROM {table.name} ORDER BY rowid")  # noqa: S608 (names are ours)
-
-
-def _check_sum(table: Table, total: int, expected: dict[str, int], sums: dict[str, int]) -> None:
-    if total != expected.get(table.name, 0):
-        raise StateProblem(f"rows of {table.name} are missing: their sum does not fit", hint=DAMAGED)
-    sums[table.name] = total
-
-
 def _head(text: str) -> Head:
     hashes, length, digest = json.loads(text)
     return Head(tuple(hashes), length, digest)
+
+
+class AttemptsWanted(Exception):
+    """Facts are to be folded on top of rows whose attempts were left for later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +165,8 @@ class CaughtUp:
 def catch_up(held: Held, journal: Journal, *, lineage: str | None, state_name: str) -> CaughtUp:
     """Fold what the journal has and the rows do not. Raises StateProblem when the journal lacks what the rows hold.
 
-    `held.books` is not changed; `lineage` is the project's pinned one.
+    `held.books` is not changed; `lineage` is the project's pinned one. Raises AttemptsWanted when there is something to
+    fold and the attempts were left for later.
     """
     if held.head is None:
         return _from_nothing(journal, lineage, state_name)
@@ -143,13 +174,20 @@ def catch_up(held: Held, journal: Journal, *, lineage: str | None, state_name: s
         head, facts = journal.read(held.head)
     except HeadMoved:
         return fold_anew(held, journal, lineage=lineage, state_name=state_name)
-    _check_lineage(held.books.lineage, lineage)
     if not facts:
-        return CaughtUp(held.books, head, [], _forked(head))
-    held.unpack()
+        return level(held, head, lineage=lineage)
+    _check_lineage(held.books.lineage, lineage)
+    if held.late is not None:
+        raise AttemptsWanted
     books = held.books.layer()
     fold_all(facts, books)
     return CaughtUp(books, head, facts, (f"{state_name} was behind its journal: {len(facts)} facts were folded in", *_forked(head)))
+
+
+def level(held: Held, head: Head, *, lineage: str | None) -> CaughtUp:
+    """The rows as they are: the journal ends where they do. Raises StateProblem for another lineage than the pinned one."""
+    _check_lineage(held.books.lineage, lineage)
+    return CaughtUp(held.books, head, [], _forked(head))
 
 
 def _from_nothing(journal: Journal, lineage: str | None, state_name: str) -> CaughtUp:

@@ -15,34 +15,49 @@ from reconciler.ports import Journal, Owner, Whose
 from reconciler.state import State, fold_all
 from reconciler.store.book import write_book, write_waiting
 from reconciler.store.compare import compare
-from reconciler.store.connection import is_there, is_whole, open_for_reading, open_for_writing, sync_folder
+from reconciler.store.connection import is_there, open_for_reading, open_for_writing, sync_folder
 from reconciler.store.duplicates import with_duplicates_noted
 from reconciler.store.interrupted import INTERRUPTED, end_of
-from reconciler.store.load import CaughtUp, Held, catch_up, fold_anew, read_rows, read_waiting
+from reconciler.store.load import CaughtUp, Held, read_rows, read_waiting
 from reconciler.store.lock import locked
-from reconciler.store.rows import ATTEMPTS, BINDINGS, DAMAGED, JOBS, Table
+from reconciler.store.part import Part, Wanted
+from reconciler.store.proofs import Proofs
+from reconciler.store.reading import Reader, damaged, told
+from reconciler.store.rows import ATTEMPTS, BINDINGS, JOBS, Table
 from reconciler.store.writer import SqliteWriter
 
 
 class SqliteStore:
     """A state file and its journal. `lineage` is the project's pinned one; None accepts any."""
 
-    def __init__(self, path: Path, journal: Journal, *, lineage: str | None = None, now: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        journal: Journal,
+        *,
+        lineage: str | None = None,
+        now: Callable[[], str],
+        proofs: Proofs | None = None,
+        journal_path: Path | None = None,
+    ) -> None:
         self.path = path
         self._journal = journal
         self._lineage = lineage
         self._now = now
+        self._reader = Reader(path, journal, lineage=lineage, proofs=proofs, journal_path=journal_path)
 
     @property
     def lock_path(self) -> Path:
         """The lock lies beside the state."""
         return self.path.with_name("lock")
 
-    def view(self) -> State:
+    def view(self, *, whole: bool = False) -> State:
         """See `ports.Store.view`."""
-        held = self._read_only(packed=True)
-        caught = self._caught_up(held)
-        return _told(caught, held.snapshot(caught.notes) if caught.books is held.books else None)
+        return self._reader.view(whole=whole)
+
+    def part(self, wanted: Wanted) -> Part | None:
+        """See `Reader.part`."""
+        return self._reader.part(wanted)
 
     @contextlib.contextmanager
     def hold(self, owner: Owner, *, wait_seconds: float) -> Iterator[SqliteWriter]:
@@ -100,45 +115,22 @@ class SqliteStore:
         with self.lock(owner, wait_seconds=wait_seconds):
             try:
                 self._roll_back()
-                caught = fold_anew(self._readable(), self._journal, lineage=self._lineage, state_name=self.path.name)
+                caught = self._reader.folded_anew()
                 self._write_anew(caught, self._waiting())
             finally:
                 self._journal.close()
-            return _told(caught)
+            return told(caught)
 
     def folded(self) -> State:
         """What `rebuild` would make, without a lock and without a write."""
-        return _told(fold_anew(self._readable(), self._journal, lineage=self._lineage, state_name=self.path.name))
+        return self._reader.folded()
 
     def verify(self) -> State:
         """Compare rows and journal, whole. Raises StateProblem for the first difference."""
-        state = _told(self._caught_up(self._read_only()))
+        state = told(self._reader.caught_up(self._reader.rows()))
         _, facts = self._journal.read(None)
         compare(fold_all(facts).snapshot(), state)
         return state
-
-    def _caught_up(self, held: Held) -> CaughtUp:
-        return catch_up(held, self._journal, lineage=self._lineage, state_name=self.path.name)
-
-    def _read_only(self, *, packed: bool = False) -> Held:
-        if not is_there(self.path) or not is_whole(self.path):
-            return Held()
-        try:
-            with contextlib.closing(open_for_reading(self.path)) as connection:
-                return read_rows(connection, packed=packed)
-        except sqlite3.OperationalError as error:
-            if self.path.with_name(self.path.name + "-journal").exists():
-                return Held()  # a writer died here: its changes are rolled back by the next writer; the journal has all facts
-            raise _damaged(self.path, error) from error
-        except (sqlite3.Error, ValueError, TypeError, KeyError, ArithmeticError) as error:
-            raise _damaged(self.path, error) from error
-
-    def _readable(self) -> Held:
-        """The rows, where they can be read at all."""
-        try:
-            return self._read_only()
-        except StateProblem:
-            return Held()
 
     def _opened(self) -> tuple[SqliteWriter, sqlite3.Connection]:
         connection: sqlite3.Connection | None = None
@@ -147,12 +139,12 @@ class SqliteStore:
                 shared.fetch()
             told: tuple[str, ...] = ()
             if not is_there(self.path):
-                anew = self._caught_up(Held())
+                anew = self._reader.caught_up(Held())
                 told = anew.notes
                 self._write_anew(anew, [])
             connection = open_for_writing(self.path)
             held = read_rows(connection)
-            caught = self._caught_up(held)
+            caught = self._reader.caught_up(held)
             self._make_sure(connection, held, caught)
             if caught.fresh is None:
                 connection.close()
@@ -166,7 +158,7 @@ class SqliteStore:
             if connection is not None:
                 connection.close()
             if isinstance(error, sqlite3.Error | ValueError | TypeError | KeyError | ArithmeticError):
-                raise _damaged(self.path, error) from error
+                raise damaged(self.path, error) from error
             if isinstance(error, OSError):
                 raise StateProblem(f"the state {self.path}: {error.strerror}") from error
             raise
@@ -261,16 +253,7 @@ class SqliteStore:
         sync_folder(self.path.parent)  # the old journal must never be found beside the new state
 
 
-def _told(caught: CaughtUp, state: State | None = None) -> State:
-    """The state, the given one or that of the books, with what its reader should be told."""
-    return with_duplicates_noted(caught.books.snapshot(caught.notes) if state is None else state)
-
-
 def _insert_all(connection: sqlite3.Connection, table: Table, entities: Iterable[Attempt | Job | Binding | None]) -> int:
     rows = [table.to_row(e) for e in entities if e is not None]
     connection.executemany(table.insert, rows)
     return sum(int(row[-1], 16) for row in rows) % (1 << 64)
-
-
-def _damaged(path: Path, error: Exception) -> StateProblem:
-    return StateProblem(f"the state {path} is damaged or cannot be read: {error}", hint=DAMAGED)

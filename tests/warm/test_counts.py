@@ -20,7 +20,7 @@ from reconciler.cache.witness import Witness
 from reconciler.cli.run import run
 from reconciler.manifest import catalog, models
 from reconciler.plan import make
-from reconciler.store import load, rows
+from reconciler.store import load, reading, rows
 
 MODELS, FILES = 60, 12
 
@@ -59,21 +59,21 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(models, "make_spec", "spec digests")
     count(make, "decide", "models decided")
     count(make, "change_document", "change documents")
-    count(rows, "_encode", "rows checked")
-    digest, select = Witness._digest, load._select
+    count(rows, "checksum", "rows checked")
+    digest, select = Witness._digest, load._rows
 
     def hashing(self: Witness, path: Path) -> str | None:
         seen["bytes hashed"] += path.stat().st_size if path.suffix != ".py" else 0
         return digest(self, path)
 
-    def selecting(connection: sqlite3.Connection, table: Any) -> Iterator[Any]:
+    def selecting(connection: sqlite3.Connection, held: load.Held, table: Any, *, is_proved: bool) -> Iterator[Any]:
         seen["statements"] += 1
-        for row in select(connection, table):
+        for row in select(connection, held, table, is_proved=is_proved):
             seen["rows read"] += 1
             yield row
 
     monkeypatch.setattr(Witness, "_digest", hashing)
-    monkeypatch.setattr(load, "_select", selecting)
+    monkeypatch.setattr(load, "_rows", selecting)
     return seen
 
 
@@ -150,13 +150,13 @@ def test_documents_are_made_for_changes_only(project: Path, counted: Counter[str
     assert counted["change documents"] == path.read_text().count("steps: 900")
 
 
-def test_attempts_stay_packed_unless_somebody_asks(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their rows are checked like all others; their values are not made."""
-    made: Counter[str] = Counter()
-    original = rows.Table.from_text
-    monkeypatch.setattr(rows.Table, "from_text", lambda self, text: (made.update([self.name]), original(self, text))[1])
+def test_attempts_of_a_large_state_are_left_where_they_are(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their rows are checked like all others; their values are made when somebody asks for one."""
+    monkeypatch.setattr(reading, "WORTH_BYTES", 0)
+    made = []
+    monkeypatch.setattr(reading, "read_attempts", lambda *_: made.append(True))
     plan(monkeypatch, RECONCILER_CACHE_DIR=os.devnull)
-    assert made["attempts"] <= 2, "one tells the world that all were bought in"
+    assert not made
 
 
 @pytest.mark.parametrize("factor", [2, 4])
