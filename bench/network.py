@@ -26,6 +26,8 @@ class Bought(NamedTuple):
     parallelism: int
     each: float
     cpu_each: float
+    bare: float
+    """Seconds a POST of a bare client at the same parallelism, measured right after."""
 
     @property
     def ideal(self) -> float:
@@ -63,8 +65,16 @@ def purchases(work: Path, *, full: bool) -> list[Bought]:
         few = max(parallelism, most // 10)
         costs = [_apply(work / f"buy-{latency}-{parallelism}-{count}", count, latency, parallelism) for count in (few, most)]
         more = most - few
-        found.append(Bought(most, latency, parallelism, (costs[1].seconds - costs[0].seconds) / more, (costs[1].cpu - costs[0].cpu) / more))
+        each, cpu_each = (costs[1].seconds - costs[0].seconds) / more, (costs[1].cpu - costs[0].cpu) / more
+        found.append(Bought(most, latency, parallelism, each, cpu_each, _bare(most, latency, parallelism)))
     return found
+
+
+def _bare(count: int, latency: float, parallelism: int) -> float:
+    with server(latency) as endpoint:
+        words = [endpoint.rpartition(":")[2], str(count), str(parallelism)]
+        said = subprocess.run([sys.executable, "-m", "bench.bare", *words], cwd=REPO, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return float(said) / count
 
 
 def _apply(folder: Path, count: int, latency: float, parallelism: int) -> Cost:
@@ -99,12 +109,16 @@ def lines_of_network(bought: list[Bought], polled: list[Polled]) -> list[str]:
     """The page's sections about purchases and polls."""
     out = ["## Purchases", ""]
     out += ["Durable intent, POST on a connection of its own, durable answer; beside them one poll each. The server runs on the same machine.", ""]
-    out += ["| purchases | latency | at the same time | ideal: latency / parallelism | each | of the limit | cpu each |", "|--:|--:|--:|--:|--:|--:|--:|"]
+    out += [
+        "| purchases | latency | at the same time | ideal: latency / parallelism | each | of the limit | bare POSTs, of the limit | cpu each |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
     for b in bought:
-        share = f"{100 * b.ideal / b.each:.0f} %" if b.ideal else "–"
-        cells = [f"{b.count:,}", f"{1000 * b.latency:.0f} ms", f"{b.parallelism}", f"{1000 * b.ideal:.2f} ms", f"{1000 * b.each:.2f} ms", share]
+        share, bare = (f"{100 * b.ideal / each:.0f} %" if b.ideal else "–" for each in (b.each, b.bare))
+        cells = [f"{b.count:,}", f"{1000 * b.latency:.0f} ms", f"{b.parallelism}", f"{1000 * b.ideal:.2f} ms", f"{1000 * b.each:.2f} ms", share, bare]
         out.append(f"| {' | '.join(cells)} | {1000 * b.cpu_each:.2f} ms |")
-    out += ["", "The row without latency is what two durable facts, a connection and the program itself take, one purchase after the other.", ""]
+    out += ["", "The row without latency is what two durable facts, a connection and the program itself take, one purchase after the other."]
+    out += ["Bare POSTs are the same connections and requests by threads, with nothing durable: what the machine gave at that moment.", ""]
     out += ["## Polls", "", "| pending jobs | configured rate | polls a second | cpu each | whole process: s · cpu · MB |", "|--:|--:|--:|--:|--:|"]
     for p in polled:
         rate = "none" if p.per_second is None else f"{p.per_second}/s"
