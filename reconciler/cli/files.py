@@ -1,4 +1,4 @@
-"""artifacts, dataset: their flags."""
+"""artifacts, dataset, pin: their flags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from reconciler.cli.command import declare
-from reconciler.cli.flag import OUTPUT, OneOf, Size, switch, value_flag
+from reconciler.cli.flag import OUTPUT, SPENDING, OneOf, Size, list_flag, switch, value_flag
 from reconciler.cli.shared import emulate_flag, endpoint_flag, environment_flag, json_flag, together, variables
 
 
@@ -59,3 +59,28 @@ def dataset(context: Any, *, what: str, names: tuple[str, ...], fetch: bool, max
     if max_size is not None and not fetch:
         raise Usage("-max-size goes with -fetch; nothing else is fetched")
     return command.run_check(context, names=names, json=json, fetch=fetch, most_bytes=max_size)
+
+
+@declare(
+    "pin",
+    epilog="A digest is part of what is trained: nothing is written that would make any plan, in any environment, buy what it would not buy without it. "
+    "Comments stay. Local data sets are opened, remote ones with -fetch.",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@together(
+    switch("fetch", "Fetch remote data sets too, into a temporary file."),
+    value_flag("max-size", "SIZE", "Refuse to fetch more than this; default 4GiB.", convert=Size()),
+    list_flag("allow-retrain", "NAME", "Write a digest although it buys this model again. Repeatable.", group=SPENDING),
+    switch("check", "Write nothing; exit 3 when something is not pinned.", group=OUTPUT),
+    variables,
+    endpoint_flag,
+)
+def pin(context: Any, *, names: tuple[str, ...], fetch: bool, max_size: int | None, allow_retrain: tuple[str, ...], check: bool, endpoint: str | None) -> int:
+    """Write sha256 and image count of data sets into the manifests."""
+    from reconciler.commands import pin as command
+    from reconciler.errors import Usage
+
+    del endpoint
+    if max_size is not None and not fetch:
+        raise Usage("-max-size goes with -fetch; nothing else is fetched")
+    return command.run(context, command.Options(names, check, fetch, allow_retrain, max_size))
