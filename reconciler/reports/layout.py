@@ -5,7 +5,6 @@ Knows nothing of plans or money, and nothing of colours but that they take no ro
 
 from __future__ import annotations
 
-import operator
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -149,20 +148,25 @@ _ROWS_TOGETHER = 1000
 
 
 def _row_lines(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[Sequence[Cell]], style: Style, indent: int) -> Iterator[list[str]]:
-    padded = [_padded(*each, style) for each in zip(columns, widths, cells, strict=True)]
     margin, gap = " " * indent, " " * GAP
     narrow = next((i for i, column in enumerate(columns) if column.wraps), None)
+    padded = [[] if i == narrow else _padded(*each, style) for i, each in enumerate(zip(columns, widths, cells, strict=True))]
     if narrow is None:
         yield from ([(margin + gap.join(parts)).rstrip(" ")] for parts in zip(*padded, strict=True))
         return
-    column, width, count = columns[narrow], widths[narrow], len(cells[narrow])
-    below = margin + "".join(" " * (each + GAP) for each in widths[:narrow])
-    for before, cell, behind in zip(_across(padded[:narrow], count), cells[narrow], _across(padded[narrow + 1 :], count), strict=True):
-        pieces: Sequence[Cell] = wrap(_text(cell), width)
-        if not isinstance(cell, str):
-            pieces = [(_text(piece), cell[1]) for piece in pieces]
-        shown = _padded(column, width, pieces, style)
-        yield [(margin + gap.join([*before, shown[0], *behind])).rstrip(" "), *((below + piece).rstrip(" ") for piece in shown[1:])]
+    count = len(cells[narrow])
+    below = margin + "".join(" " * (width + GAP) for width in widths[:narrow])
+    before = [margin + gap.join((*parts, "")) for parts in _across(padded[:narrow], count)]
+    behind = ["".join(gap + part for part in parts) for parts in _across(padded[narrow + 1 :], count)]
+    for start, cell, end in zip(before, cells[narrow], behind, strict=True):
+        first, *rest = _wrapped(columns[narrow], widths[narrow], cell, style)
+        yield [(start + first + end).rstrip(" "), *((below + piece).rstrip(" ") for piece in rest)]
+
+
+def _wrapped(column: Column, width: int, cell: Cell, style: Style) -> list[str]:
+    if isinstance(cell, str):
+        return _padded(column, width, wrap(cell, width), style)
+    return _padded(column, width, [(piece, cell[1]) for piece in wrap(cell[0], width)], style)
 
 
 def _title_line(columns: Sequence[Column], widths: Sequence[int], titles: Sequence[str], style: Style, indent: int) -> str:
@@ -179,9 +183,14 @@ def _widest(texts: Sequence[str]) -> int:
 
 
 def _padded(column: Column, width: int, cells: Sequence[Cell], style: Style) -> list[str]:
-    fills = [" " * (width - display_width(_text(cell))) for cell in cells]
-    painted = [cell if isinstance(cell, str) else style.paint(*cell) for cell in cells]
-    return list(map(operator.add, painted, fills) if column.align == "left" else map(operator.add, fills, painted))
+    pad_cell = str.ljust if column.align == "left" else str.rjust
+    return [pad_cell(cell, width) if isinstance(cell, str) and cell.isascii() else _padded_cell(column, width, cell, style) for cell in cells]
+
+
+def _padded_cell(column: Column, width: int, cell: Cell, style: Style) -> str:
+    text, painted = (cell, cell) if isinstance(cell, str) else (cell[0], style.paint(*cell))
+    fill = " " * (width - display_width(text))
+    return painted + fill if column.align == "left" else fill + painted
 
 
 def _text(cell: Cell) -> str:
