@@ -21,6 +21,7 @@ Problems of input are Diagnostics (values); `Invalid` only carries them to the o
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -153,3 +154,10 @@ class Interrupted(ReconcilerError):
     def code(self) -> int:
         """128 + the signal's number, as shells count."""
         return 128 + self.signal_number
+
+
+def link_or(error: OSError) -> str:
+    """Why a file that is opened without following links could not be opened, in words: the system calls a link a loop."""
+    if error.errno == errno.ELOOP:
+        return "it is a symbolic link, which is not followed; put the file itself there"
+    return error.strerror or type(error).__name__

@@ -28,6 +28,8 @@ class Dataset:
     sha256: str | None = None
     id: str | None = None
     images: int | None = None
+    path: str | None = None
+    """Where the same data lies here, relative to the project folder."""
 
 
 @dataclass(frozen=True, slots=True)

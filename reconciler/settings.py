@@ -20,6 +20,7 @@ T = TypeVar("T")
 PREFIX = "RECONCILER_"
 VARIABLE_PREFIX = "RECONCILER_VAR_"
 ARGUMENTS = "RECONCILER_CLI_ARGS"
+STATE_VARIABLE = "RECONCILER_STATE"
 KEY_VARIABLES = ("PIXAZO_API_KEY", "PIXAZO_SUBSCRIPTION_KEY")
 """Variables whose value is the key itself: never shown, redacted from every report."""
 KNOWN_VARIABLES = (
@@ -107,7 +108,7 @@ def resolve(flags: Flags, environment: Mapping[str, str]) -> Settings:
     log_path = environment.get("RECONCILER_LOG_PATH")
     return Settings(
         endpoint=Setting(check_endpoint(endpoint.value, origin=endpoint.origin), endpoint.origin) if endpoint.value else Setting(DEFAULT_ENDPOINT),
-        state_path=text("RECONCILER_STATE", "state/reconciler.db"),
+        state_path=_file_name(text(STATE_VARIABLE, "state/reconciler.db")),
         environment=_first(flags.environment, "-environment", environment, "RECONCILER_ENVIRONMENT"),
         max_cost=Setting(parse_amount(max_cost.value, origin=max_cost.origin), max_cost.origin) if max_cost.value is not None else Setting(None),
         cache_dir=text("RECONCILER_CACHE_DIR", ".reconciler"),
@@ -117,6 +118,17 @@ def resolve(flags: Flags, environment: Mapping[str, str]) -> Settings:
         prompts=Setting(False, "CI") if environment.get("CI", "") not in ("", "0", "false") else Setting(True),
         variables=_variables(flags, environment),
     )
+
+
+def _file_name(setting: Setting[str]) -> Setting[str]:
+    if not names_a_file(setting.value):
+        raise Usage(f"{setting.origin}={safe(setting.value, limit=80)}: not the name of a file", hint=f"for example {setting.origin}=state/reconciler.db")
+    return setting
+
+
+def names_a_file(path: str) -> bool:
+    """Whether the last part of `path` can be a file, which `.`, `..` and a slash at the end are not."""
+    return path.rpartition("/")[2] not in ("", ".", "..")
 
 
 def _first(flag: str | None, flag_name: str, environment: Mapping[str, str], variable: str) -> Setting[str | None]:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import html
-import json
 import os
-import re
 import runpy
-import secrets
-import subprocess
 import sys
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, quote_plus
 
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 GUARD = REPO / "tests" / "guard"
-SUITE_KEY = "suite" + secrets.token_hex(16) + "/+=&%"
-"""The API key in the environment of every test and every child. A test that needs another one sets its own."""
+sys.path.insert(0, str(GUARD))
 
-LARGEST_FILE_TO_SEARCH = 8_000_000
+import canary  # noqa: E402 (a module beside the guards, not of the installed package)
+
+SUITE_KEY: str = canary.KEY
+"""The API key of this run, in the environment of every test and every child. A test that needs another one sets its own."""
+
 _OURS = ("RECONCILER_", "PIXAZO_", "GITHUB_", "CI_", "GIT_")
 _FOREIGN = {"CI", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
 
@@ -68,49 +63,32 @@ def trespass() -> type[BaseException]:
 
 @pytest.fixture(autouse=True)
 def _key_stays_unwritten(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test: no file below its tmp_path holds the suite's key."""
+    """After each test: no file below its tmp_path holds the suite's key, and no child has said it."""
     yield
     if (folder := request.node.funcargs.get("tmp_path")) is not None:
-        holders = files_holding(folder)
+        holders = canary.files_holding(folder)
+        _searched.add(folder)
         assert not holders, f"the API key was written to {holders}"
+    said = canary.heard()
+    assert not said, f"the API key was printed by {said}"
 
 
-def shapes_of(key: str) -> re.Pattern[bytes]:
-    """Finds `key` raw, escaped for URLs, JSON or HTML, and in base64 wherever it stands in what was encoded."""
-    raw = key.encode()
-    text = {key, quote(key, safe=""), quote_plus(key), json.dumps(key)[1:-1], html.escape(key), repr(key)[1:-1]}
-    coded = {encode(b"x" * lead + raw)[4:-4].decode() for encode in (b64encode, urlsafe_b64encode) for lead in range(3)}
-    return re.compile(b"|".join(re.escape(shape.encode()) for shape in sorted(text | coded, key=len, reverse=True)))
+_searched: set[Path] = set()
 
 
-CANARY = shapes_of(SUITE_KEY)
+@pytest.fixture(scope="session", autouse=True)
+def _key_stays_unwritten_by_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """At the end: nor does any file in the folders that several tests share."""
+    yield
+    shared = [folder for folder in tmp_path_factory.getbasetemp().iterdir() if folder.is_dir() and not folder.is_symlink() and folder not in _searched]
+    holders = [f"{folder.name}/{name}" for folder in shared for name in canary.files_holding(folder)]
+    assert not holders, f"the API key was written to {holders}"
+    said = canary.heard()
+    assert not said, f"the API key was printed by {said}"
 
 
-def files_holding(folder: Path) -> list[str]:
-    """The regular files below `folder` that contain the suite's key in any shape, and files so named."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        is_searched = path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST_FILE_TO_SEARCH
-        if CANARY.search(os.fsencode(name)) or (is_searched and CANARY.search(path.read_bytes())):
-            found.append(name)
-    return found
-
-
-_communicate = subprocess.Popen.communicate
-
-
-def _watched_communicate(self: subprocess.Popen[Any], *words: Any, **options: Any) -> tuple[Any, Any]:
-    """What a child said on pipes that a test collects is searched too."""
-    said = _communicate(self, *words, **options)
-    for text in said:
-        content = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text or b""
-        if CANARY.search(content):
-            pytest.fail("a child printed the API key", pytrace=False)
-    return said
-
-
-subprocess.Popen.communicate = _watched_communicate  # type: ignore[method-assign]
+canary.install()
+CANARY = canary.SHAPES
 
 
 @pytest.hookimpl(wrapper=True)

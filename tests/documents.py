@@ -18,7 +18,7 @@ except ImportError:  # the check is for whoever has the test extras
     jsonschema = None  # type: ignore[assignment]
 
 EVENTS = (("apply",), ("refresh",), ("artifacts", "pull"))
-KINDS = {"plan": "plan", "validate": "validate", "status": "status", "jobs": "jobs", "artifacts": "artifacts"}
+KINDS = {"plan": "plan", "validate": "validate", "status": "status", "jobs": "jobs", "artifacts": "artifacts", "dataset": "datasets"}
 
 
 @functools.cache

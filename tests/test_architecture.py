@@ -56,7 +56,7 @@ DOORS = {
 
 PURE_ROOMS = {room for floor in FLOORS[: FLOORS.index(("plan",)) + 1] for room in floor} | {"reports", "catalog"}
 PURE_STDLIB = {
-    "__future__", "abc", "base64", "bisect", "calendar", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum",
+    "__future__", "abc", "base64", "bisect", "calendar", "collections", "contextlib", "copy", "csv", "dataclasses", "datetime", "decimal", "difflib", "enum", "errno",
     "fnmatch", "fractions", "functools", "hashlib", "heapq", "html", "itertools", "json", "math", "numbers", "operator", "re", "statistics", "string",
     "textwrap",
     "types", "typing", "unicodedata", "urllib.parse", "xml.sax.saxutils", "zoneinfo",

@@ -75,11 +75,12 @@ def test_the_environment_holds_the_random_key_and_nothing_of_the_machine(suite_k
     assert [n for n in os.environ if n == "CI" or n.startswith(("RECONCILER_", "GITHUB_"))] == []
 
 
-def _suite_of_one(pytester, monkeypatch, repo, body):
+def _suite_of_one(pytester, monkeypatch, repo, body, *words):
     """Run one test under the suite's own conftest, loaded as a plugin."""
     pytester.makepyfile(body)
+    monkeypatch.delenv("KEY_OF_THIS_RUN")  # it gets a key of its own: ours must not stand in any file, not even there
     monkeypatch.setenv("PYTHONPATH", str(repo / "tests"), prepend=os.pathsep)
-    return pytester.runpytest_subprocess("-p", "conftest", "-p", "no:cacheprovider")
+    return pytester.runpytest_subprocess("-p", "conftest", "-p", "no:cacheprovider", *words)
 
 
 def test_a_test_that_writes_the_key_fails(pytester, monkeypatch, repo):
@@ -122,12 +123,34 @@ def test_the_key_is_found_in_every_shape(pytester, monkeypatch, repo, shape, way
     result.stdout.no_re_match_line("suite[0-9a-f]{32}")
 
 
+SAYS = "child = subprocess.Popen([sys.executable, '-uc', 'import os, sys; print(os.environ[\"PIXAZO_API_KEY\"], file=sys.std{0})'], std{0}={1})"
+WAYS = {
+    "communicate": ("subprocess.PIPE", "child.communicate()"),
+    "text": ("subprocess.PIPE, text=True", "child.communicate()"),
+    "a line": ("subprocess.PIPE, text=True", "child.std{0}.readline(); child.std{0}.close(); child.wait()"),
+    "bytes": ("subprocess.PIPE, bufsize=0", "child.std{0}.read(10); child.std{0}.read(); child.std{0}.close(); child.wait()"),
+    "nobody": ("subprocess.PIPE", "child.wait(); child.std{0}.close()"),
+    "nowhere": ("subprocess.DEVNULL", "child.wait()"),
+    "a file": ("open(tmp_path / 'x', 'w')", "child.wait()"),
+}
+
+
 def test_a_child_that_prints_the_key_fails_its_test(pytester, monkeypatch, repo):
-    """What a test collects from a pipe is searched as well."""
-    body = "import subprocess, sys\ndef test_leak():\n    subprocess.run([sys.executable, '-c', 'import os; print(os.environ[\"PIXAZO_API_KEY\"])'], capture_output=True)"
+    """However its output is read, and also when nobody reads it."""
+    ways = [(stream, *way) for way in WAYS.values() for stream in ("out", "err")]
+    bodies = [f"def test_{i}(tmp_path):\n    {SAYS.format(stream, where)}\n    {then.format(stream)}\n" for i, (stream, where, then) in enumerate(ways)]
+    result = _suite_of_one(pytester, monkeypatch, repo, "import subprocess, sys\n" + "".join(bodies), "-Wignore")
+    result.assert_outcomes(passed=len(ways), errors=len(ways))
+    result.stdout.fnmatch_lines(["*the API key was printed by*"])
+    result.stdout.no_re_match_line("suite[0-9a-f]{32}")
+
+
+def test_a_file_that_tests_share_is_searched_at_the_end(pytester, monkeypatch, repo):
+    """What no test's own folder holds is not overlooked."""
+    body = "def test_leak(tmp_path_factory, suite_key):\n    (tmp_path_factory.mktemp('shared') / 'x').write_text(suite_key)"
     result = _suite_of_one(pytester, monkeypatch, repo, body)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*a child printed the API key*"])
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*the API key was written to*shared0/x*"])
 
 
 def test_a_child_whose_command_line_holds_the_key_is_not_started(suite_key, trespass):

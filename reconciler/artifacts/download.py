@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.artifacts.address import Unreachable
@@ -85,6 +87,22 @@ def save(wanted: Wanted, folder: JobFolder, record: Record, fetcher: Fetcher, li
     except OSError as error:
         raise NotSaved(f"{folder.shown} cannot be written: {safe(error.strerror or error)}", hint="what was received is kept; pull again") from None
     return saved
+
+
+@contextmanager
+def fetched(url: str, folder: Path, fetcher: Fetcher, limits: Limits) -> Iterator[Part]:
+    """What stands at `url`, whole, as a file in `folder` for as long as the block lasts; whatever it is. Raises NotSaved."""
+    wanted = Wanted("download", url, "")
+    try:
+        with Part(folder, wanted.stem, origin=url.partition("?")[0]) as part:
+            try:
+                _receive(part, wanted, fetcher, limits)
+            except _Unfit as why:
+                raise NotSaved(str(why), hint=why.hint) from None
+            yield part
+            part.discard()
+    except OSError as error:
+        raise NotSaved(f"what was fetched cannot be kept: {safe(error.strerror or error)}") from None
 
 
 def _received(part: Part, wanted: Wanted, fetcher: Fetcher, limits: Limits) -> Content:

@@ -1,4 +1,4 @@
-"""artifacts: its flags."""
+"""artifacts, dataset, pin: their flags."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from reconciler.cli.command import declare
-from reconciler.cli.flag import OUTPUT, OneOf, Size, switch, value_flag
-from reconciler.cli.shared import emulate_flag, environment_flag, together
+from reconciler.cli.flag import OUTPUT, SPENDING, OneOf, Size, list_flag, switch, value_flag
+from reconciler.cli.shared import emulate_flag, endpoint_flag, environment_flag, json_flag, together, variables
 
 
 @declare(
@@ -34,3 +34,53 @@ def artifacts(context: Any, *, what: str, names: tuple[str, ...], max_size: int 
     if max_size is not None:
         raise Usage("-max-size goes with `artifacts pull`; verify downloads nothing")
     return command.run_verify(context, names=names, json=json)
+
+
+@declare(
+    "dataset",
+    epilog="check opens the local data sets (`path:`, data: URLs) of the models, or of all, and tells counts, formats by content, captions, damaged images, "
+    "and what makes a zip dangerous. Nothing is fetched without -fetch, and then only over https from the public network. Exit 1 when something would fail.",
+)
+@click.argument("what", type=OneOf("check"), metavar="check")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@together(
+    switch("fetch", "Fetch remote data sets too, into a temporary file."),
+    value_flag("max-size", "SIZE", "Refuse to fetch more than this; default 4GiB.", convert=Size()),
+    json_flag,
+    variables,
+    endpoint_flag,
+)
+def dataset(context: Any, *, what: str, names: tuple[str, ...], fetch: bool, max_size: int | None, json: bool, endpoint: str | None) -> int:
+    """Open data sets and say what would fail at the trainer."""
+    from reconciler.commands import dataset as command
+    from reconciler.errors import Usage
+
+    del what, endpoint
+    if max_size is not None and not fetch:
+        raise Usage("-max-size goes with -fetch; nothing else is fetched")
+    return command.run_check(context, names=names, json=json, fetch=fetch, most_bytes=max_size)
+
+
+@declare(
+    "pin",
+    epilog="A digest is part of what is trained: nothing is written that would make any plan, in any environment, buy what it would not buy without it. "
+    "Comments stay. Local data sets are opened, remote ones with -fetch.",
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@together(
+    switch("fetch", "Fetch remote data sets too, into a temporary file."),
+    value_flag("max-size", "SIZE", "Refuse to fetch more than this; default 4GiB.", convert=Size()),
+    list_flag("allow-retrain", "NAME", "Write a digest although it buys this model again. Repeatable.", group=SPENDING),
+    switch("check", "Write nothing; exit 3 when something is not pinned.", group=OUTPUT),
+    variables,
+    endpoint_flag,
+)
+def pin(context: Any, *, names: tuple[str, ...], fetch: bool, max_size: int | None, allow_retrain: tuple[str, ...], check: bool, endpoint: str | None) -> int:
+    """Write sha256 and image count of data sets into the manifests."""
+    from reconciler.commands import pin as command
+    from reconciler.errors import Usage
+
+    del endpoint
+    if max_size is not None and not fetch:
+        raise Usage("-max-size goes with -fetch; nothing else is fetched")
+    return command.run(context, command.Options(names, check, fetch, allow_retrain, max_size))

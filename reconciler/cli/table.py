@@ -22,6 +22,8 @@ COMMANDS: dict[str, Entry] = {
     "init": Entry(START, "Make a project: reconciler.yaml, an example, an empty state", "starting"),
     "validate": Entry(START, "Read everything and report every problem at once", "starting"),
     "fmt": Entry(START, "Manifests in canonical form; comments stay", "writing"),
+    "dataset": Entry(START, "Open data sets and say what would fail at the trainer", "files"),
+    "pin": Entry(START, "Write sha256 and image count of data sets into the manifests", "files"),
     "plan": Entry(BUY, "Show what would happen and what it costs; reads files only", "buying"),
     "apply": Entry(BUY, "Buy and bind what the plan says", "buying"),
     "refresh": Entry(BUY, "Ask how far the jobs are; never buys", "buying"),

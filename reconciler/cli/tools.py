@@ -10,7 +10,7 @@ from reconciler.cli.command import declare
 from reconciler.cli.flag import Factor, OneOf, Whole, value_flag
 from reconciler.cli.shared import endpoint_flag, environment_flag, json_flag, together, variables
 
-SCHEMAS = ("manifest", "project", "plan", "events", "validate", "status", "jobs", "artifacts", "error")
+SCHEMAS = ("manifest", "project", "plan", "events", "validate", "status", "jobs", "artifacts", "datasets", "error")
 SHELLS = ("bash", "zsh", "fish")
 PROTOCOLS = ("g1", "g2", "both")
 
@@ -40,13 +40,13 @@ def emulator(context: Any, *, port: int | None, protocol: str | None, speed: flo
     )
 
 
-@declare("schema", bare=True)
+@declare("schema")
 @click.argument("kind", type=OneOf(*SCHEMAS), metavar="|".join(SCHEMAS))
-def schema(out: Any, *, kind: str) -> int:
-    """JSON Schema of manifests, the project file, or a document that -json prints."""
+def schema(context: Any, *, kind: str) -> int:
+    """JSON Schema of manifests (with this project's trainers), the project file, or a document that -json prints."""
     from reconciler.commands import schema as command
 
-    return command.run(out, kind=kind)
+    return command.run(context, kind=kind)
 
 
 @declare("doctor", epilog="Sends nothing and shows no key. Exit 1 when something must be done.")

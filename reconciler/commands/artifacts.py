@@ -144,7 +144,7 @@ class _Pull:
         if there:
             self.counts["present"] += 1
             return
-        fetcher = Fetcher(self._context.environment, self._proxy_for, loopback=job.world != "live")
+        fetcher = Fetcher(self._context.environment, proxy_of(self._context.environment), loopback=job.world != "live")
         limits = self._limits._replace(told=self._progress(name, job, wanted))
         saved = save(wanted._replace(url=self._place(wanted.url)), folder, record, fetcher, limits)
         self.counts["saved"] += 1
@@ -173,19 +173,24 @@ class _Pull:
             return url
         return urlsplit(url)._replace(scheme="http", netloc=urlsplit(self._served).netloc).geturl()
 
-    def _proxy_for(self, url: str) -> str | None:
-        from reconciler.pixazo.endpoint import Endpoint
-        from reconciler.pixazo.proxy import proxy_for
-
-        parts = urlsplit(url)
-        return proxy_for(Endpoint(parts.scheme, (parts.hostname or "").lower(), parts.port or 443), self._context.environment)
-
     def _failed(self, name: str, job: Job, error: ReconcilerError, wanted: Wanted | None = None) -> None:
         self.counts["failed"] += 1
         what = "" if wanted is None else f"{wanted.stem}: "
         data: dict[str, Any] = {"severity": "error", "code": "not-saved", "summary": f"{what}{error.message}", "detail": error.hint, "job": job.id}
         data |= {"file": None, "line": None, "column": None, "end_line": None}
         self._teller.tell(Event("diagnostic", self._context.clock.now(), f"{what}{error.message}", name=name, level="error", data=data))
+
+
+def proxy_of(environment: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Which proxy leads to a URL, as the variables say that lead to the API too."""
+    from reconciler.pixazo.endpoint import Endpoint
+    from reconciler.pixazo.proxy import proxy_for
+
+    def find(url: str) -> str | None:
+        parts = urlsplit(url)
+        return proxy_for(Endpoint(parts.scheme, (parts.hostname or "").lower(), parts.port or 443), environment)
+
+    return find
 
 
 def wanted_files(job: Job) -> list[Wanted]:

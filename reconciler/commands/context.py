@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands.clock import SystemClock
 from reconciler.commands.streams import Output
-from reconciler.errors import Invalid, Usage
-from reconciler.settings import Provenance, Settings, provenance
+from reconciler.errors import Invalid, StateProblem, Usage
+from reconciler.settings import STATE_VARIABLE, Provenance, Settings, provenance
 from reconciler.text import nearest, safe
 
 if TYPE_CHECKING:
@@ -103,8 +103,25 @@ def environment_name(context: Context, project: Project) -> str:
 
 
 def state_file(context: Context, project: Project) -> Path:
-    """Where the state is. Its folder also holds the journal, the lock and the emulator's books."""
-    return context.root / project_settings(context, project).state_path.value
+    """Where the state is. Its folder also holds the journal, the lock and the emulator's books.
+
+    Raises StateProblem for a folder that leads out of the project through a link, unless RECONCILER_STATE names it: a link
+    comes with a checkout, and with it a stranger's choice of what is read and written; a variable is its owner's own word.
+    """
+    setting = project_settings(context, project).state_path
+    path = context.root / setting.value
+    if setting.origin != STATE_VARIABLE and not is_inside(context.root, path.parent):
+        raise StateProblem(
+            f"the state's folder {safe(path.parent, limit=200)} leads out of the project through a link, which is not followed; nothing was read or sent",
+            hint=f"a folder elsewhere has to be named: {STATE_VARIABLE}=FOLDER/{safe(path.name, limit=80)}",
+        )
+    return path
+
+
+def is_inside(root: Path, folder: Path) -> bool:
+    """Whether `folder`, there or not, is in the project once all links are followed."""
+    real, home = os.path.realpath(folder), os.path.realpath(root)
+    return real == home or real.startswith(home.rstrip("/") + "/")
 
 
 def journal_file(context: Context, project: Project) -> Path:
@@ -176,9 +193,15 @@ def load_catalog(context: Context, project: Project, *, kept: bool = False) -> t
     return catalog, diagnostics
 
 
-def folder_digest() -> Callable[[Path], str] | None:
+def folder_digest() -> Callable[[Path], str]:
     """The function that digests a local dataset, handed to the manifests so that they need not know how."""
-    return None
+
+    def digest(path: Path) -> str:
+        from reconciler.dataset.folder import content_digest
+
+        return content_digest(path)
+
+    return digest
 
 
 def trainers_here(context: Context) -> Mapping[str, Trainer]:

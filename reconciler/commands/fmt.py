@@ -57,7 +57,7 @@ def run(context: Context, *, paths: Sequence[str], check: bool, diff: bool) -> i
     if check:
         return NOT_IN_ORDER if found else 0
     for file in found:
-        _replace(context.root, file)
+        replace_file(context.root, file)
     return 0
 
 
@@ -176,7 +176,7 @@ def _difference(context: Context, file: File) -> str:
     return "".join(look.paint(look.foreign(line, limit=LONGEST_LINE), _TONES.get(line[:1], "plain")) + "\n" for line in lines)
 
 
-def _replace(root: Path, file: File) -> None:
+def replace_file(root: Path, file: File) -> None:
     """Put the new text in the file's place, whole, with the file's own permissions; never over what somebody wrote meanwhile."""
     import tempfile
 
@@ -189,7 +189,7 @@ def _replace(root: Path, file: File) -> None:
             handle.write(file.text.encode("utf-8"))
         Path(temporary).chmod(stat.S_IMODE(real.stat().st_mode))
         if real.read_bytes() != file.raw:
-            raise ReconcilerError(f"{shown} was changed meanwhile and was left alone", hint="run fmt again")
+            raise ReconcilerError(f"{shown} was changed meanwhile and was left alone", hint="run it again")
         Path(temporary).replace(real)
         temporary = None
     except OSError as error:

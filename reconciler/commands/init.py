@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.commands.context import JOURNAL_FILE, Context, open_project
+from reconciler.commands.context import JOURNAL_FILE, Context, journal_file, open_project
 from reconciler.commands.recorded import MANIFEST, checked_manifest, read_records
 from reconciler.errors import StateProblem, Usage
 from reconciler.text import plural, safe
@@ -140,8 +140,9 @@ def _history(context: Context, made: list[str]) -> tuple[str, bool]:
 
 
 def _journal_path(context: Context, project: Project | None) -> Path:
-    settings = context.settings if project is None else context.settings.with_project(endpoint=project.endpoint, state_path=project.state_path)
-    return (context.root / settings.state_path.value).with_name(JOURNAL_FILE)
+    from reconciler.project import Project
+
+    return journal_file(context, Project() if project is None else project)
 
 
 def _lineage_of(journal: Path) -> str:

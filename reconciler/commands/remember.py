@@ -153,6 +153,8 @@ class Memory:
             return None
         defaults = [f"{folder}/{DEFAULTS_FILE}" if folder else DEFAULTS_FILE for folder in sorted(folders)]
         state = Path(self._context.settings.with_project(endpoint=None, state_path=state_path).state_path.value)
+        if any((root / folder).is_symlink() for folder in state.parents):
+            return None
         books = [str(state), str(state.with_name(JOURNAL_FILE))]
         absent = [str(state.with_name(f"{state.name}-journal")), str(state.with_name("paused"))]
         found = [canonical_json([d.severity, d.code, d.summary, d.detail, d.place]) for d in problems.found]
@@ -190,7 +192,7 @@ def _is_lasting(plan: Plan, catalog: Catalog) -> bool:
 
     if len(plan.changes) > MOST_CHANGES or any(change.action is Action.WAIT for change in plan.changes):
         return False
-    return not any(model.dataset.identity.startswith("folder:") for model in catalog.models.values())
+    return not any(m.dataset.path is not None and m.dataset.sha256 is None and m.dataset.id is None for m in catalog.models.values())
 
 
 def _validity(now: str, project: Project) -> tuple[str, str]:

@@ -29,6 +29,8 @@ def embedded(state_folder: Path, trainers: Mapping[str, Trainer], *, speed: floa
         state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StateProblem(f"there is no place for the emulator's books in {safe(state_folder)}: {safe(error)}") from None
+    if (state_folder / BOOKS_NAME).is_symlink():
+        raise StateProblem(f"the emulator's books {safe(state_folder / BOOKS_NAME)} are a symbolic link, which is not followed; nothing was done")
     emulator = _started(state_folder / BOOKS_NAME, trainers, speed)
     try:
         yield emulator.url

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from reconciler.errors import HeadMoved, StateProblem
+from reconciler.errors import HeadMoved, StateProblem, link_or
 from reconciler.fact import Draft, Fact
 from reconciler.journal.chain import REPAIR, Line, decode, encode_all, heads, in_order
 from reconciler.ports import Head, Shared
@@ -210,7 +210,7 @@ class FileJournal:
                 hint=f"{REPAIR}. Only `reconciler init` starts a journal, for a new project",
             ) from None
         except OSError as error:
-            raise StateProblem(f"the journal {self.path}: {error.strerror or type(error).__name__}") from error
+            raise StateProblem(f"the journal {self.path}: {link_or(error)}") from error
 
 
 def _log_appended(lines: Sequence[Line]) -> None:

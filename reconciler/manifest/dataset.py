@@ -184,7 +184,7 @@ class DatasetReader:
         fields, before = self._fields, self._fields.problems.errors
         fields.unknown(node, "dataset", DATASET)
         url_node, path_node = node.get("url"), node.get("path")
-        address = None
+        address = path = None
         if url_node is not None and (text := fields.text(url_node, "url", limit=MAX_DATA_URL)) is not None:
             address = self._address(url_node, text)
         sha256 = self._sha256(found, address) if (found := node.get("sha256")) is not None else None
@@ -198,7 +198,7 @@ class DatasetReader:
             fields.fault("E111", path_node or node, summary, "Add `url:` with the address of the same data.")
         if fields.problems.errors > before or address is None:
             return None
-        return Dataset(address.url, identity or address.identity, sha256 or address.sha256, own, images)
+        return Dataset(address.url, identity or address.identity, sha256 or address.sha256, own, images, path)
 
     def _with_path(self, node: Node, path: str, identity: str | None) -> str | None:
         local = self._local(node, path)
@@ -207,7 +207,8 @@ class DatasetReader:
         if path not in self._digests:
             self._digests[path] = self._digest(node, local)
         digest = self._digests[path]
-        return None if digest is None else f"folder:{digest}"
+        # of a zip the content is the file: writing its sha256 down later changes nothing
+        return None if digest is None else f"{'folder' if local.is_dir() else 'sha256'}:{digest}"
 
     def _digest(self, node: Node, local: Path) -> str | None:
         if self._folder_digest is None:

@@ -46,19 +46,20 @@ MODEL_ORDER = (
 
 def format_text(text: str, path: str) -> str:
     """`text` in canonical form; formatting it again changes nothing. Raises Invalid when it cannot be read."""
-    tree = _read(text, path)
-    meaning = _meaning(plain(tree))
+    tree = read_tree(text, path)
+    meaning = meaning_of(plain(tree))
     current = text.removeprefix("\ufeff").replace("\r\n", "\n")
     project = path.rsplit("/", 1)[-1] == PROJECT_FILE
     edits = (_without_blank_ends, *(() if project else (_with_plain_numbers,)), _in_project_order if project else _in_manifest_order)
     for edit in edits:
-        changed = edit(current, _read(current, path))
+        changed = edit(current, read_tree(current, path))
         if changed != current and _means(changed, path) == meaning:
             current = changed
     return current
 
 
-def _read(text: str, path: str) -> Map:
+def read_tree(text: str, path: str) -> Map:
+    """What the file at `path` holds. Raises Invalid when it cannot be read."""
     problems = Problems()
     source = decode(path, text.encode("utf-8", "surrogatepass"), problems)
     tree = parse_map(source, problems) if source is not None else None
@@ -70,17 +71,17 @@ def _read(text: str, path: str) -> Map:
 
 def _means(text: str, path: str) -> Any:
     try:
-        return _meaning(plain(_read(text, path)))
+        return meaning_of(plain(read_tree(text, path)))
     except Invalid:
         return None
 
 
-def _meaning(value: Any) -> Any:
+def meaning_of(value: Any) -> Any:
     """Plain data in which equal values are equal: 1500.0 is 1500, true is not 1."""
     if isinstance(value, dict):
-        return {name: _meaning(item) for name, item in value.items()}
+        return {name: meaning_of(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_meaning(item) for item in value]
+        return [meaning_of(item) for item in value]
     return ("flag", value) if isinstance(value, bool) else value
 
 
@@ -164,7 +165,7 @@ def _manifest_kind(kind: str, key: str) -> str:
 
 def _ordered(lines: Sequence[str], start: int, end: int, node: Node, kind_of: Any, kind: str) -> list[str]:
     """Lines `start` to `end`, in which the block mapping `node` stands, with its keys in order."""
-    chunks = _chunks(lines, start, end, node) if type(node) is Map and kind else []
+    chunks = chunks_of(lines, start, end, node) if type(node) is Map and kind else []
     if not chunks:
         return list(lines[start:end])
     assert type(node) is Map, "only mappings have chunks"
@@ -190,7 +191,7 @@ def _rank(order: tuple[str, ...] | None, key: str) -> int:
     return order.index("") if "" in order else len(order)
 
 
-def _chunks(lines: Sequence[str], start: int, end: int, node: Map) -> list[tuple[str, int, int]]:
+def chunks_of(lines: Sequence[str], start: int, end: int, node: Map) -> list[tuple[str, int, int]]:
     """(key, first line, line after the last) of each key of a block mapping; [] where it is not written one key in a line.
 
     Comments right above a key go with it, but what stands above the first key of a file stays on top.

@@ -23,6 +23,7 @@ from reconciler.manifest.trainers import read_trainers
 from reconciler.money import Money, Price, PriceBook
 from reconciler.policy import Budget, Guards, MonthlyBudget, Policy
 from reconciler.project import PROJECT_FILE, Environment, Project
+from reconciler.settings import names_a_file
 from reconciler.trainer import DEFAULT_TRAINER, LIST_PRICES, Trainer
 
 _LINEAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -259,6 +260,9 @@ class _ProjectReader:
     def _state_path(self, state: Map | None) -> str:
         node = state.get("path") if state is not None else None
         path = self._path(node, "state.path") if node is not None else None
+        if node is not None and path is not None and not names_a_file(path):
+            self._fields.fault("E302", node, f"`state.path` cannot be {shown(path)}", "It names a file: state/reconciler.db.")
+            return Project().state_path
         return str(PurePosixPath(path)) if path is not None else Project().state_path
 
     def _journal(self, state: Map | None) -> str:

@@ -210,6 +210,31 @@ def artifacts_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "reconciler artifacts", **_object(properties)}
 
 
+def datasets_schema() -> dict[str, Any]:
+    """The schema of `dataset check -json`."""
+    row = {
+        "models": _list(TEXT),
+        "location": TEXT,
+        "is_local": {"type": "boolean"},
+        "opened": {"type": "boolean"},
+        "images": WHOLE,
+        "captions": WHOLE,
+        "files": WHOLE,
+        "size_bytes": WHOLE,
+        "formats": {"type": "object", "additionalProperties": WHOLE},
+        "decoded": {"type": "boolean"},
+        "sha256": MAYBE,
+    }
+    properties = {
+        "format_version": VERSION,
+        "kind": {"const": "datasets"},
+        "valid": {"type": "boolean"},
+        "datasets": _list(_object(row)),
+        "diagnostics": _list(DIAGNOSTIC),
+    }
+    return {"$schema": DIALECT, "title": "reconciler dataset check", **_object(properties)}
+
+
 def error_schema() -> dict[str, Any]:
     """The schema of the one document that any command prints with `-json` when it could not do its work."""
     properties = {
@@ -231,5 +256,6 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "status": status_schema,
     "jobs": jobs_schema,
     "artifacts": artifacts_schema,
+    "datasets": datasets_schema,
     "error": error_schema,
 }

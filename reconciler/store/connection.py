@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from urllib.parse import quote
 
-from reconciler.errors import StateProblem
+from reconciler.errors import StateProblem, link_or
 from reconciler.store.rows import DAMAGED
 from reconciler.store.schema import APPLICATION_ID, VERSION, check_objects, migrate
 
@@ -27,7 +27,7 @@ def is_there(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StateProblem(f"the state {path}: {error.strerror}") from error
+        raise StateProblem(f"the state {path}: {link_or(error)}") from error
     try:
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode) and status.st_size == 0:

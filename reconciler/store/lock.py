@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.errors import Locked, StateProblem
+from reconciler.errors import Locked, StateProblem, link_or
 from reconciler.ports import Owner
 from reconciler.text import safe
 
@@ -27,7 +27,7 @@ def locked(path: Path, owner: Owner, *, wait_seconds: float) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StateProblem(f"the lock {path}: {error.strerror}") from error
+        raise StateProblem(f"the lock {path}: {link_or(error)}") from error
     try:
         _wait(descriptor, path, time.monotonic() + max(wait_seconds, _LEAST_SECONDS))
         if os.fstat(descriptor).st_ino != path.stat(follow_symlinks=False).st_ino:

@@ -521,6 +521,25 @@ def test_every_schema_is_json_schema(call: Call, tmp_path: Path, monkeypatch: py
     assert document["type"] == "object"
 
 
+def test_the_schema_of_manifests_knows_the_trainers_of_the_project_it_is_asked_in(call: Call, project: Path, tmp_path: Path) -> None:
+    """And those of `-chdir`; elsewhere it knows the built-in ones. `init` writes the same for editors."""
+    text = (project / "reconciler.yaml").read_text()
+    parameters = "{steps: {type: integer, default: 1000, minimum: 1, maximum: 9000}, warmth: {type: number, default: 5e-5, exclusive_minimum: 0, maximum: 1}}"
+    own = f"trainers:\n  studio:\n    api: x-edit\n    submit_path: /v1/x\n    result_path: /v1/x-result\n    dataset_field: u\n    parameters: {parameters}\n"
+    (project / "reconciler.yaml").write_text(text + own)
+    known = json.loads(call("schema", "manifest").out)["definitions"]["model"]["properties"]
+    assert known["warmth"]["examples"] == [5e-5]
+    assert {"steps", "learning_rate"} <= set(known), "the built-in one too"
+    (project / ".reconciler" / "schema.json").unlink(missing_ok=True)
+    assert call("init").code == 0
+    assert json.loads((project / ".reconciler" / "schema.json").read_text())["definitions"]["model"]["properties"] == known
+    (project / "reconciler.yaml").write_text("nonsense")
+    assert call("schema", "manifest").code == 1
+    assert call("schema", "plan").code == 0
+    (tmp_path / "empty").mkdir()
+    assert "warmth" not in call("schema", "manifest", f"-chdir={tmp_path / 'empty'}").out
+
+
 def test_the_plan_schema_names_every_key_of_a_plan(call: Call, project: Path) -> None:
     schema = json.loads(call("schema", "plan").out)
     document = json.loads(call("plan", "-json").out)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 REPO = Path(__file__).resolve().parents[2]
-KEY = "crash-key-0123456789abcdef"
+KEY = os.environ["PIXAZO_API_KEY"]
 PATIENCE_SECONDS = 60.0
 
 

@@ -44,6 +44,8 @@ RECIPES = recipes()
 def test_the_page_has_its_recipes() -> None:
     assert {
         "Have the weights here",
+        "Pin a data set",
+        "Look into a data set before it costs anything",
         "Rename a model",
         "Promote from dev to prod",
         "Sweep and pick",

@@ -292,3 +292,83 @@ def test_a_file_name_that_is_not_utf8_is_shown_inert(line: Line, project: Path) 
     result = line("validate")
     assert result.code == 1
     assert "E009" in result.out
+
+
+def test_a_linked_state_folder_is_not_followed_out_of_the_project(line: Line, project: Path) -> None:
+    """A checkout could bring it; nothing is read there, and nothing written."""
+    outside = project.parent / "outside"
+    (project / "state").rename(outside)
+    (project / "state").symlink_to("../outside")
+    before = {p.name: p.read_bytes() for p in outside.iterdir()}
+    for words in (
+        ["plan"],
+        ["plan", "-json"],
+        ["status"],
+        ["apply", "-emulate", "-auto-approve"],
+        ["history"],
+        ["pause", "-reason=x"],
+        ["lock", "status"],
+        ["init"],
+    ):
+        result = line(*words)
+        assert result.code == 1, (words, result)
+        assert "leads out of the project through a link" in result.text
+        assert "RECONCILER_STATE=" in result.text
+    assert {p.name: p.read_bytes() for p in outside.iterdir()} == before
+
+
+def test_a_state_folder_elsewhere_may_be_named_and_a_link_inside_may_stay(line: Line, project: Path) -> None:
+    outside = project.parent / "outside"
+    (project / "state").rename(outside)
+    for value in ("../outside/reconciler.db", str(outside / "reconciler.db")):
+        assert line("apply", "-emulate", "-auto-approve", RECONCILER_STATE=value).code == 0
+    (project / "state").symlink_to("../outside")
+    assert line("plan", RECONCILER_STATE="state/reconciler.db").code == 0, "a variable is its owner's own word"
+    (project / "state").unlink()
+    outside.rename(project / "elsewhere")
+    (project / "state").symlink_to("elsewhere")
+    assert line("plan").code == 0
+
+
+def test_a_plan_is_not_recalled_behind_a_link(line: Line, project: Path) -> None:
+    """The cache knows the same files in the same state; the folder is another way to them."""
+    for _ in range(2):
+        assert line("plan").code == 0
+    outside = project.parent / "outside"
+    (project / "state").rename(outside)
+    (project / "state").symlink_to("../outside")
+    assert line("plan").code == 1
+
+
+@pytest.mark.parametrize("name", ["reconciler.db", "purchases.jsonl", "lock"])
+def test_memory_behind_a_link_is_refused_in_words(line: Line, project: Path, name: str) -> None:
+    """Also where the link leads to a good file in the same folder."""
+    (project / "state" / "lock").touch()
+    (project / "state" / name).rename(project / "state" / "real")
+    (project / "state" / name).symlink_to("real")
+    for words in (["apply", "-emulate", "-auto-approve"], ["apply", "-emulate", "-auto-approve", "-json"]):
+        result = line(*words)
+        assert result.code == 1
+        assert "it is a symbolic link, which is not followed" in result.text
+    assert line("plan").code == (0 if name == "lock" else 1), "plan takes no lock"
+
+
+def test_linked_books_of_the_emulator_create_nothing_elsewhere(line: Line, project: Path) -> None:
+    (project / "state" / "emulator.db").symlink_to("../../new.db")
+    result = line("apply", "-emulate", "-auto-approve")
+    assert result.code == 1
+    assert "symbolic link" in result.text
+    assert not (project.parent / "new.db").exists()
+
+
+@pytest.mark.parametrize("value", ["/", ".", "..", "state/", "state/..", "./"])
+def test_a_state_that_is_no_file_by_its_name_is_an_error(line: Line, project: Path, value: str) -> None:
+    for words in (["plan"], ["status"], ["lock", "status"], ["init"]):
+        result = line(*words, RECONCILER_STATE=value)
+        assert result.code == 64
+        assert "not the name of a file" in result.err
+    text = (project / "reconciler.yaml").read_text()
+    (project / "reconciler.yaml").write_text(text.replace("path: state/reconciler.db", f'path: "{value}"'))
+    result = line("plan")
+    assert result.code == 1
+    assert "error[E302]" in result.text

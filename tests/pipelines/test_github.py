@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from tests.pipelines.forge import BOT, READ_ONLY, TOKEN, Forge
 from tests.pipelines.repository import Repository
 from tests.pipelines.runner import Job, Runner, machine
 
-KEY = "pipeline-key-0123456789"
+KEY = os.environ["PIXAZO_API_KEY"]
 BEFORE = {"keeper": {"steps": 100}, "changer": {"steps": 101}, "old_name": {"steps": 102}}
 AFTER = {"keeper": {"steps": 100}, "changer": {"steps": 151}, "new_name": {"steps": 102}, "added": {"steps": 104}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tests.pipelines.repository import Repository
 from tests.pipelines.runner import EXAMPLES, bash, git, machine
 
 DOCUMENT = YAML(typ="safe", pure=True).load((EXAMPLES / "gitlab" / ".gitlab-ci.yml").read_text())
-KEY = "pipeline-key-0123456789"
+KEY = os.environ["PIXAZO_API_KEY"]
 
 
 class Pipeline:
