@@ -137,6 +137,20 @@ class Resolution:
     place: Place
 
 
+class Manifest(NamedTuple):
+    """What one file says, in names: its models here, the blocks it declares anywhere, the variables and trainers it uses."""
+
+    path: str
+    models: tuple[str, ...]
+    declared: tuple[str, ...]
+    uses: frozenset[str]
+    trainers: frozenset[str]
+    declares: bool
+    """Whether it may declare variables."""
+    is_plain: bool
+    """Whether it has no acts, and nothing but manifests was looked at for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything wanted in one environment: models by name, the declared acts, and the trainers they use."""
@@ -148,3 +162,5 @@ class Catalog:
     removed: tuple[Removed, ...] = ()
     adoptions: tuple[Adoption, ...] = ()
     resolutions: tuple[Resolution, ...] = ()
+    files: Mapping[str, Manifest] = field(default_factory=dict, compare=False)
+    """The manifests that were read, by path."""

@@ -1,4 +1,4 @@
-"""artifacts, dataset, pin: their flags."""
+"""artifacts, catalog, dataset, pin: their flags."""
 
 from __future__ import annotations
 
@@ -84,3 +84,18 @@ def pin(context: Any, *, names: tuple[str, ...], fetch: bool, max_size: int | No
     if max_size is not None and not fetch:
         raise Usage("-max-size goes with -fetch; nothing else is fetched")
     return command.run(context, command.Options(names, check, fetch, allow_retrain, max_size))
+
+
+@declare(
+    "catalog",
+    epilog="build writes catalog.json and index.html: one page with search, made from the manifests and the state alone, without a request to anybody. "
+    "Equal inputs give equal bytes. Whoever sees the page sees the addresses of the weights.",
+)
+@click.argument("what", type=OneOf("build"), metavar="build")
+@together(value_flag("out", "DIR", "Write into this folder; default: catalog.", group=OUTPUT), variables)
+def catalog(context: Any, *, what: str, out: str | None) -> int:
+    """All models as one browsable page and as data."""
+    from reconciler.commands import catalog as command
+
+    del what
+    return command.run_build(context, out=out)

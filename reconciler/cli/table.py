@@ -31,6 +31,7 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry(LOOK, "What the state holds, or a saved plan", "looking"),
     "output": Entry(LOOK, "Artifact URLs and ids for programs", "looking"),
     "artifacts": Entry(LOOK, "Download the files of succeeded jobs; check what is here", "files"),
+    "catalog": Entry(LOOK, "All models as one browsable page and as data", "files"),
     "jobs": Entry(LOOK, "Every job ever bought, bound to a name or not", "looking"),
     "history": Entry(LOOK, "The ledger: who, when, at which commit, why, how much", "forge"),
     "cost": Entry(LOOK, "What was spent, by month, model or label", "forge"),

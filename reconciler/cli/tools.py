@@ -10,7 +10,7 @@ from reconciler.cli.command import declare
 from reconciler.cli.flag import Factor, OneOf, Whole, value_flag
 from reconciler.cli.shared import endpoint_flag, environment_flag, json_flag, together, variables
 
-SCHEMAS = ("manifest", "project", "plan", "events", "validate", "status", "jobs", "artifacts", "datasets", "error")
+SCHEMAS = ("manifest", "project", "plan", "events", "validate", "status", "jobs", "artifacts", "datasets", "catalog", "error")
 SHELLS = ("bash", "zsh", "fish")
 PROTOCOLS = ("g1", "g2", "both")
 

@@ -21,6 +21,7 @@ from reconciler.text import nearest, safe
 if TYPE_CHECKING:
     from reconciler.diagnostics import Diagnostic
     from reconciler.journal.file import FileJournal
+    from reconciler.manifest.catalog import Only
     from reconciler.model import Catalog
     from reconciler.ports import Clock, Owner
     from reconciler.project import Project
@@ -169,10 +170,10 @@ def open_project(context: Context) -> Project:
     return project
 
 
-def load_catalog(context: Context, project: Project, *, kept: bool = False) -> tuple[Catalog, list[Diagnostic]]:
+def load_catalog(context: Context, project: Project, *, kept: bool = False, only: Only | None = None) -> tuple[Catalog, list[Diagnostic]]:
     """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment.
 
-    `kept`: unchanged manifests need not be read again; nobody who spends or writes asks for that.
+    `kept`: unchanged manifests need not be read again; nobody who spends or writes asks for that. `only`: as in `manifest.load.load_catalog`.
     """
     from reconciler.commands.kept import manifest_shelf
     from reconciler.manifest.load import load_catalog as load
@@ -187,6 +188,7 @@ def load_catalog(context: Context, project: Project, *, kept: bool = False) -> t
         folder_digest=folder_digest(),
         today=context.clock.now()[:10],
         shelf=manifest_shelf(context, environment) if kept else None,
+        only=only,
     )
     if catalog is None:
         raise Invalid(diagnostics)

@@ -12,6 +12,7 @@ from reconciler.commands.outfile import write_file
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.permissions import open_to_others
 from reconciler.commands.problems import show_notes
+from reconciler.commands.remainder import Remainder, plan_in_part
 from reconciler.commands.remember import Memory, Outcome, remembered
 from reconciler.commands.reports import CHANGES, Reporting, reported
 from reconciler.commands.style import style
@@ -56,8 +57,24 @@ def _run(context: Context, options: PlanOptions, report: Reporting) -> int:
 
 
 def _made(context: Context, options: PlanOptions, memory: Memory) -> Outcome:
-    plan, state, _ = prepared(context, options, memory)
-    return outcome_of(plan, state)
+    project = open_project(context)
+    if (remainder := memory.begin(project)) is not None and (outcome := _made_in_part(context, project, options, memory, remainder)) is not None:
+        return outcome
+    plan, state, catalog = _prepared(context, project, options, kept=True)
+    outcome = outcome_of(plan, state)
+    memory.keep(project, catalog, outcome)
+    return outcome
+
+
+def _made_in_part(context: Context, project: Project, options: PlanOptions, memory: Memory, remainder: Remainder) -> Outcome | None:
+    made = plan_in_part(context, project, options, remainder)
+    if made is None:
+        return None
+    state = replace(made.state, notes=(*made.state.notes, *open_to_others(context, project)))
+    plan = with_warnings(made.plan, made.warnings, compact=options.compact_warnings and not options.json)
+    outcome = Outcome(plan, state.notes, *memory.told)
+    memory.keep(project, made.catalog, outcome, remainder)
+    return outcome
 
 
 def outcome_of(plan: Plan, state: State) -> Outcome:
@@ -72,23 +89,21 @@ def planned(context: Context, options: PlanOptions) -> tuple[Plan, State]:
     return plan, state
 
 
-def prepared(context: Context, options: PlanOptions, memory: Memory | None = None) -> tuple[Plan, State, Catalog]:
-    """As `planned`, with the catalog that it was made from; kept in `memory` where that is given."""
+def prepared(context: Context, options: PlanOptions) -> tuple[Plan, State, Catalog]:
+    """As `planned`, with the catalog that it was made from."""
+    return _prepared(context, open_project(context), options, kept=False)
+
+
+def _prepared(context: Context, project: Project, options: PlanOptions, *, kept: bool) -> tuple[Plan, State, Catalog]:
     from reconciler.plan.make import Request, make_plan
 
-    project = open_project(context)
-    if memory is not None:
-        memory.begin(project)
-    catalog, warnings = load_catalog(context, project, kept=memory is not None)
+    catalog, warnings = load_catalog(context, project, kept=kept)
     state = paused_as_marked(context, project, open_store(context, project).view())
     state = replace(state, notes=(*state.notes, *open_to_others(context, project)))
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)
     endpoint = planned_endpoint(context, project, emulate=options.emulate)
     plan = make_plan(catalog, state, prices=project.prices, policy=project.policy, request=request, now=context.clock.now(), endpoint=endpoint)
-    plan = with_warnings(plan, warnings, compact=options.compact_warnings and not options.json)
-    if memory is not None:
-        memory.keep(project, catalog, outcome_of(plan, state))
-    return plan, state, catalog
+    return with_warnings(plan, warnings, compact=options.compact_warnings and not options.json), state, catalog
 
 
 def with_warnings(plan: Plan, warnings: list[Diagnostic], *, compact: bool) -> Plan:

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reconciler import __version__
+from reconciler.cache.shelf import Shelf
 from reconciler.cache.witness import Look, Seen, Witness, same_content, untouched
 from reconciler.canonical import canonical_json, digest_of
 from reconciler.commands.context import JOURNAL_FILE, Context
 from reconciler.commands.kept import PACKAGE, cache_folder, program_files
 from reconciler.commands.options import PlanOptions
+from reconciler.commands.remainder import Remainder, keep_names, remainder_of, rows_of
 from reconciler.errors import StateProblem
 from reconciler.project import PROJECT_FILE
 
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.plan.change import Plan
     from reconciler.project import Project
 
-FORMAT = 1
+FORMAT = 2
 MOST_CHANGES = 20_000
 
 
@@ -61,6 +63,9 @@ class Memory:
         self._project = self._files.see([PROJECT_FILE])
         self._name = f"plan-{self._key(options)}"
         self._glanced: Inputs | None = None
+        self._remainder: Remainder | None = None
+        self.told: tuple[str | None, str | None] = (None, None)
+        """Of the state that the remembered plan was made from: its world, and when it was refreshed last."""
 
     @property
     def hashed_bytes(self) -> int:
@@ -77,17 +82,19 @@ class Memory:
         except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError, StateProblem):
             return None
 
-    def begin(self, project: Project) -> None:
-        """Look at everything before a plan is made from it."""
-        listed = self._list(project.manifests, project.state_path) if project.journal == "file" else None
-        self._glanced = None if listed is None else self._look(listed, glance=True)
+    def begin(self, project: Project) -> Remainder | None:
+        """Look at everything before a plan is made from it. What of the remembered one still holds, where something does."""
+        if self._remainder is None:
+            listed = self._list(project.manifests, project.state_path) if project.journal == "file" else None
+            self._glanced = None if listed is None else self._look(listed, glance=True)
+        return self._remainder
 
-    def keep(self, project: Project, catalog: Catalog, outcome: Outcome) -> None:
+    def keep(self, project: Project, catalog: Catalog, outcome: Outcome, remainder: Remainder | None = None) -> None:
         """Remember what the plan came to, unless something was touched meanwhile or it depends on more than is looked at."""
         if self._folder is None or self._glanced is None or not _is_lasting(outcome.plan, catalog):
             return
         listed = self._list(project.manifests, project.state_path)
-        after = None if listed is None else self._look(listed)
+        after = None if listed is None else self._look(listed, self._glanced)
         if listed is None or after is None or not untouched(self._glanced.program, after.program) or not untouched(self._glanced.files, after.files):
             return
         from reconciler.plan.memo import memo_of
@@ -101,8 +108,14 @@ class Memory:
             "valid": _validity(outcome.plan.created_at, project),
             "plan": memo_of(outcome.plan),
             "told": [outcome.notes, outcome.world, outcome.last_refresh],
+            "manifests_read": rows_of(catalog, remainder),
         }
         self._put(document)
+        keep_names(self._names(), after.files, catalog.files, remainder)
+
+    def _names(self) -> Shelf:
+        assert self._folder is not None, "asked for by whoever keeps or recalled"
+        return Shelf(self._folder, f"names-{self._name.removeprefix('plan-')}")
 
     def _recalled(self, document: dict[str, Any]) -> Outcome | None:
         now = self._context.clock.now()
@@ -112,7 +125,11 @@ class Memory:
             return None
         listed = self._list(tuple(document["manifests"]), document["state_path"])
         inputs = self._look(listed, known) if listed is not None and listed.problems == document["found"] else None
-        if inputs is None or not same_content(known.program, inputs.program) or not same_content(known.files, inputs.files):
+        if listed is None or inputs is None or not same_content(known.program, inputs.program):
+            return None
+        self.told = (document["told"][1], document["told"][2])
+        if not same_content(known.files, inputs.files):
+            self._remainder, self._glanced = remainder_of(document, known.files, inputs.files, listed.manifests, self._names()), inputs
             return None
         from reconciler.plan.memo import plan_of
 
@@ -158,7 +175,7 @@ class Memory:
         books = [str(state), str(state.with_name(JOURNAL_FILE))]
         absent = [str(state.with_name(f"{state.name}-journal")), str(state.with_name("paused"))]
         found = [canonical_json([d.severity, d.code, d.summary, d.detail, d.place]) for d in problems.found]
-        return _Listed([PROJECT_FILE, *manifests, *defaults, *books], absent, found)
+        return _Listed(manifests, [PROJECT_FILE, *manifests, *defaults, *books], absent, found)
 
     def _look(self, listed: _Listed, known: Inputs | None = None, *, glance: bool = False) -> Inputs | None:
         absent = self._files.see(listed.absent)
@@ -170,6 +187,7 @@ class Memory:
 
 
 class _Listed(NamedTuple):
+    manifests: list[str]
     paths: list[str]
     absent: list[str]
     """Files that must not be there: a pause, what a writer that died left of the state."""

@@ -25,7 +25,7 @@ from reconciler.manifest.part import Part, PartReader, Shelf
 from reconciler.manifest.project_file import parameter_names
 from reconciler.manifest.source import Problems, Source, shown
 from reconciler.manifest.variables import Declared, Variables, read_declarations, used_in
-from reconciler.model import DEFAULT_ENVIRONMENT, Catalog, Model
+from reconciler.model import DEFAULT_ENVIRONMENT, Catalog, Manifest, Model
 from reconciler.project import PROJECT_FILE, Project
 
 MAX_MODELS = 1_000_000
@@ -47,6 +47,13 @@ def read_file(path: str, raw: bytes) -> Parsed:
     return Parsed(tree, tuple(problems.found), frozenset(used_in(source.text)) if source is not None else frozenset())
 
 
+class Only(NamedTuple):
+    """The manifests to read, when the rest is known; and which variables the rest names."""
+
+    paths: frozenset[str]
+    uses: frozenset[str]
+
+
 class Reading(NamedTuple):
     """What a catalog is made from beside the files of the project."""
 
@@ -57,6 +64,7 @@ class Reading(NamedTuple):
     today: str = ""
     shelf: Shelf | None = None
     """Where parts are kept between runs; it is this program's, this environment's and these variables' alone."""
+    only: Only | None = None
 
 
 class CatalogReader:
@@ -79,6 +87,9 @@ class CatalogReader:
             return None
         paths = find_manifests(self._root, self._project.manifests, problems)
         self.files = len(paths)
+        if (only := self._reading.only) is not None:
+            paths = [path for path in paths if path in only.paths]
+            self._uses |= only.uses
         files = {path: raw for path in paths if (raw := self._bytes(path)) is not None}
         # Variables of any file hold in all, so files that may declare some are parsed first. Other trees live only
         # while their models are made: a tree is many times larger than what comes of it.
@@ -87,17 +98,19 @@ class CatalogReader:
         acts, fields = Acts(), Fields(problems, variables.fill)
         folders = Folders(self._base(), fields, parameter_names(dict(self._project.trainers)), self._folder_file)
         kept = Kept(self._reading.shelf, self._project.digest, [files[path] for path in early], folders)
-        models, declared = self._gather(files, self._parts(files, early, kept, self._reader(variables, fields, folders, acts)))
+        models, declared, manifests = self._gather(files, self._parts(files, early, kept, self._reader(variables, fields, folders, acts)))
         if self._complete:
             variables.check(self._uses)
             check_acts(acts, declared, problems)
         if problems.errors:
             return None
-        kept.leave()
+        if only is None:
+            kept.leave()
         used = {model.spec.trainer for model in models.values()} | {self._project.trainer}
         trainers = {name: trainer for name, trainer in sorted(self._project.trainers.items()) if name in used}
         ordered = dict(sorted(models.items()))
-        return Catalog(ordered, trainers, self._environment, tuple(acts.moved), tuple(acts.removed), tuple(acts.adoptions), tuple(acts.resolutions))
+        told = (tuple(acts.moved), tuple(acts.removed), tuple(acts.adoptions), tuple(acts.resolutions))
+        return Catalog(ordered, trainers, self._environment, *told, manifests)
 
     def _environment_is_known(self) -> bool:
         known = sorted(self._project.environments) or [DEFAULT_ENVIRONMENT]
@@ -163,28 +176,31 @@ class CatalogReader:
         self._uses |= parsed.uses
         return raw, parsed.tree
 
-    def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[str, Part]]:
-        """The part of every file that has one, in their order."""
+    def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[Part, Manifest]]:
+        """The part of every file that has one, in their order, and what it says in names."""
         for path, raw in files.items():
             if path not in early and (part := kept.get(path, raw)) is not None:
-                yield path, part
+                yield part, _told(path, part, declares=False, is_plain=True)
                 continue
             touched = self._problems.touched
             parsed = early.pop(path) if (was_early := path in early) else self._parse(path, raw)
             self._uses |= parsed.uses
             if parsed.tree is None:
                 continue
-            part, may_be_kept = reader.read(parsed.tree, parsed.uses)
+            part, is_plain, may_be_kept = reader.read(parsed.tree, parsed.uses)
             if may_be_kept and not was_early and touched == self._problems.touched:
                 kept.add(path, raw, part)
-            yield path, part
+            yield part, _told(path, part, declares=was_early, is_plain=is_plain)
         self._complete = self._complete and reader.complete
 
-    def _gather(self, files: Mapping[str, bytes], parts: Iterator[tuple[str, Part]]) -> tuple[dict[str, Model], dict[str, Place]]:
+    def _gather(self, files: Mapping[str, bytes], parts: Iterator[tuple[Part, Manifest]]) -> tuple[dict[str, Model], dict[str, Place], dict[str, Manifest]]:
         """All models by name, and where each name is declared; a name belongs to the file that declares it first."""
         models: dict[str, Model] = {}
         declared: dict[str, Place] = {}
-        for path, part in parts:
+        manifests: dict[str, Manifest] = {}
+        for part, told in parts:
+            path = told.path
+            manifests[path] = told
             self._uses |= part.uses
             again = {name for name, _ in part.declared if name in declared}
             for name, place in part.declared:
@@ -198,11 +214,17 @@ class CatalogReader:
             if len(models) > MAX_MODELS:
                 self._fault("E004", path, files, part.declared[0][1], f"more than {MAX_MODELS:,} models")
                 break
-        return models, declared
+        return models, declared, manifests
 
     def _fault(self, code: str, path: str, files: Mapping[str, bytes], place: Place, summary: str, detail: str = "") -> None:
         """A problem that was found when the file's text was not at hand any more."""
         self._problems.add(code, summary, detail, place=place, source=decode(path, files[path], Problems()))
+
+
+def _told(path: str, part: Part, *, declares: bool, is_plain: bool) -> Manifest:
+    names = tuple([model.name for model in part.models])
+    trainers = frozenset([model.spec.trainer for model in part.models])
+    return Manifest(path, names, tuple([name for name, _ in part.declared]), part.uses, trainers, declares, is_plain)
 
 
 def _beginning() -> Map:

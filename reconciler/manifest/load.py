@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.diagnostics import Diagnostic, has_errors, in_order
-from reconciler.manifest.catalog import CatalogReader, Reading
+from reconciler.manifest.catalog import CatalogReader, Only, Reading
 from reconciler.manifest.part import Shelf
 from reconciler.manifest.project_file import read_project
 from reconciler.manifest.source import Problems
@@ -44,15 +44,17 @@ def load_catalog(
     folder_digest: Callable[[Path], str] | None = None,
     today: str = "",
     shelf: Shelf | None = None,
+    only: Only | None = None,
 ) -> tuple[Catalog | None, list[Diagnostic]]:
     """Everything that the manifests want in `environment`. None with errors.
 
     `variables`: name → (value as text, where it came from, such as `-var` or `RECONCILER_VAR_bucket`).
     `folder_digest` gives the content digest of a local dataset (a folder or a zip). `today` (ISO date) is the day whose
     list prices are told of sweeps that are too large; without it none is. `shelf`: where what was read is kept between
-    runs; it must be of this program, this environment and these variables.
+    runs; it must be of this program, this environment and these variables. `only`: a part of the manifests; what comes of it
+    is a part of the catalog.
     """
-    catalog, diagnostics, _ = _catalog(root, project, Reading(environment, variables, folder_digest, today, shelf))
+    catalog, diagnostics, _ = _catalog(root, project, Reading(environment, variables, folder_digest, today, shelf, only))
     return catalog, diagnostics
 
 

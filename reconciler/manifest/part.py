@@ -56,20 +56,23 @@ class PartReader:
         self.complete = True
         """False once a file had so many errors that its rest was not read."""
 
-    def read(self, tree: Map, uses: frozenset[str]) -> tuple[Part, bool]:
-        """The part of one file, and whether it may be kept. Acts are added to those of the other files."""
-        before = self._marks()
+    def read(self, tree: Map, uses: frozenset[str]) -> tuple[Part, bool, bool]:
+        """The part of one file, whether it is plain (see `model.Manifest`), and whether it may be kept. Acts are added to those of the other files."""
+        touched, before = self._touched(), self._marks()
         fields = self._fields
         fields.unknown(tree, "a manifest", keys.MANIFEST)
         check_version(tree, fields)
         defaults = self._folders.with_defaults(self._folders.over(tree.source.path), tree.get("defaults"))
         models, declared = self._blocks(tree, defaults)
         read_acts(tree, fields, self._acts)
-        return Part(tuple(models), tuple(declared), uses), before == self._marks() and "variables" not in tree.entries
+        is_plain = before == self._marks()
+        return Part(tuple(models), tuple(declared), uses), is_plain, is_plain and touched == self._touched()
 
     def _marks(self) -> tuple[int, ...]:
-        """Counts that stand still while a part is made that may be kept."""
-        return self._fields.problems.touched, self._variables.outside_reads, self._datasets.looked, len(self._acts.sources)
+        return self._datasets.looked, len(self._acts.sources)
+
+    def _touched(self) -> tuple[int, ...]:
+        return self._fields.problems.touched, self._variables.outside_reads
 
     def _blocks(self, tree: Map, defaults: Map | None) -> tuple[list[Model], list[tuple[str, Place]]]:
         fields, read = self._fields, self._models.read

@@ -40,6 +40,8 @@ class Case(NamedTuple):
     allowed_retrains: frozenset[str]
     month: Month
     spent: Spent
+    models: int
+    """How many models are declared."""
 
     @property
     def paid(self) -> list[Change]:
@@ -91,7 +93,7 @@ def _max_trains(case: Case) -> Iterator[Refusal]:
 
 
 def _max_retrain_percent(case: Case) -> Iterator[Refusal]:
-    limit, models = case.policy.guards.max_retrain_percent, len(case.catalog.models)
+    limit, models = case.policy.guards.max_retrain_percent, case.models
     if limit is None or models < FEWEST_MODELS_FOR_PERCENT:
         return
     retrains = [c for c in case.changes if c.action is Action.RETRAIN and c.name not in case.allowed_retrains]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from reconciler.job import Attempt, Binding, Job, Phase
@@ -32,6 +32,11 @@ class Known:
         for key in sorted(self.state.bindings):
             names[self.state.bindings[key].job].append(key)
         return dict(names)
+
+    def about(self, names: frozenset[str]) -> Known:
+        """The same as if no other name than these were bound or in doubt here; what jobs there are for a spec stays."""
+        bindings = {name: binding for name, binding in self.bindings.items() if name in names}
+        return replace(self, bindings=bindings, doubts_by_name={name: found for name, found in self.doubts_by_name.items() if name in names})
 
     def job_of(self, binding: Binding | None) -> Job | None:
         """The job a binding points to."""

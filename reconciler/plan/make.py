@@ -21,6 +21,7 @@ from reconciler.plan.known import Known, know
 from reconciler.plan.moment import Month, month_of
 from reconciler.plan.prices import Prices, check_prices
 from reconciler.plan.request import Request
+from reconciler.plan.rest import Rest
 from reconciler.plan.selection import match_names, select
 from reconciler.plan.spending import spent_in
 from reconciler.policy import Policy
@@ -42,21 +43,29 @@ def make_plan(
     now: str,
     endpoint: str = "",
     only: frozenset[str] | None = None,
+    rest: Rest | None = None,
 ) -> Plan:
     """The difference between `catalog` and `state`, with its cost and what limits say. `now` is UTC ISO 8601 with Z.
 
     `only` takes the place of the request's selection: what still exists of these names, even nothing.
+    `rest`: what was left out of both because it is as wanted; not together with a selection or limits by label.
 
     Raises Invalid for a selection that matches nothing, a purchase without a price, a time zone that is not known.
     """
     known = know(state, catalog.environment)
+    if rest is not None:
+        known = known.about(rest.about)
     acts = acts_of(catalog, known)
     doubts = doubts_of(known, catalog.models, catalog.resolutions)
     work = _Work(catalog, known, acts, doubts, Prices(prices, now[:10]), request, now, only)
     changes, unchanged = work.changes()
     month = _month(now, policy)
     spent = spent_in(state, month)
-    case = Case(changes, catalog, state, policy, request, work.allowed_retrains, month, spent)
+    models = len(catalog.models)
+    if rest is not None:
+        spent = spent._replace(bought=rest.bought, jobs=rest.bought_jobs)
+        models, unchanged = models + rest.models, unchanged + rest.models
+    case = Case(changes, catalog, state, policy, request, work.allowed_retrains, month, spent, models)
     verdict = judge(case)
     plan = Plan(
         environment=catalog.environment,
@@ -64,7 +73,7 @@ def make_plan(
         serial=state.serial,
         changes=changes,
         cost=_cost(case, work.prices),
-        prices=work.prices.in_force(catalog),
+        prices=work.prices.in_force({m.spec.trainer for m in catalog.models.values()} | (rest.trainers if rest is not None else frozenset())),
         budgets=verdict.budgets,
         refusals=verdict.refusals,
         diagnostics=tuple(in_order([*verdict.warnings, *unknown_attempts(catalog, known)])),

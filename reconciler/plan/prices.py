@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import Invalid
-from reconciler.model import Catalog, Model
+from reconciler.model import Model
 from reconciler.money import Money, Price, PriceBook
 from reconciler.plan.change import Change
 from reconciler.text import money_text, safe
@@ -34,10 +34,9 @@ class Prices:
         days = {p.since for t in {m.spec.trainer for m in models} if (p := self._current(t)) is not None}
         return days.pop() if len(days) == 1 else None
 
-    def in_force(self, catalog: Catalog) -> tuple[Mapping[str, Any], ...]:
-        """The list prices of the trainers that the catalog uses, as they stand in a project file."""
-        trainers = sorted({m.spec.trainer for m in catalog.models.values()})
-        return tuple(_price_document(p) for t in trainers if (p := self._current(t)) is not None)
+    def in_force(self, trainers: Iterable[str]) -> tuple[Mapping[str, Any], ...]:
+        """The list prices of trainers, as they stand in a project file."""
+        return tuple(_price_document(p) for t in sorted(trainers) if (p := self._current(t)) is not None)
 
     def _current(self, trainer: str) -> Price | None:
         return next((p for p in reversed(self._book.prices) if p.trainer == trainer and p.since <= self._day), None)

@@ -235,6 +235,39 @@ def datasets_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "reconciler dataset check", **_object(properties)}
 
 
+def catalog_schema() -> dict[str, Any]:
+    """The schema of `catalog.json`, which `catalog build` writes."""
+    spec = {"trainer": MAYBE, "dataset": MAYBE, "parameters": {"type": ["object", "null"]}, "generation": {"type": ["integer", "null"]}}
+    artifact = {**ARTIFACT["properties"], "path": MAYBE, "sha256": MAYBE}
+    model = {
+        "name": TEXT,
+        "phase": {"enum": list(PHASES)},
+        "description": TEXT,
+        "trigger": TEXT,
+        "labels": {"type": "object", "additionalProperties": TEXT},
+        "spec": _object(spec),
+        "spec_digest": MAYBE,
+        "images": {"type": ["integer", "null"], "minimum": 1},
+        "source": SOURCE,
+        "job": MAYBE,
+        "request_id": MAYBE,
+        "price": MAYBE_MONEY,
+        "submitted_at": MAYBE_INSTANT,
+        "settled_at": MAYBE_INSTANT,
+        "error": MAYBE,
+        "artifacts": _list(_object(artifact)),
+    }
+    properties = {
+        "format_version": VERSION,
+        "kind": {"const": "catalog"},
+        "environment": TEXT,
+        "state": _object({"lineage": TEXT, "serial": WHOLE}),
+        "summary": _object({"models": WHOLE, "phases": {"type": "object", "additionalProperties": WHOLE}, "cost": MONEY, "in_doubt": MONEY}),
+        "models": _list(_object(model)),
+    }
+    return {"$schema": DIALECT, "title": "reconciler catalog", **_object(properties)}
+
+
 def error_schema() -> dict[str, Any]:
     """The schema of the one document that any command prints with `-json` when it could not do its work."""
     properties = {
@@ -257,5 +290,6 @@ SCHEMAS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "jobs": jobs_schema,
     "artifacts": artifacts_schema,
     "datasets": datasets_schema,
+    "catalog": catalog_schema,
     "error": error_schema,
 }

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from reconciler.errors import StateProblem
-from reconciler.job import Phase
+from reconciler.job import Attempt, Phase
 from reconciler.money import ZERO, Money
 from reconciler.state import BindingKey, State
 from reconciler.store.late import Fetch, Late
@@ -23,24 +23,19 @@ _PENDING = ", ".join(repr(str(phase)) for phase in Phase if phase.is_pending)
 
 
 class Wanted(NamedTuple):
-    """What is asked about: names of one environment, spec digests, request ids; and a month as the instants it lies between."""
+    """What is asked about: names of one environment, spec digests, request ids; and the totals of a month."""
 
     environment: str
     names: Collection[str]
     digests: Collection[str] = ()
     request_ids: Collection[str] = ()
-    month: tuple[str, str] = ("", "")
-    """Begin and end (UTC, ISO 8601, end excluded); no month by default."""
+    month: tuple[str, str] | None = None
+    """Begin and end (UTC, ISO 8601, end excluded). Totals are made from all rows, so they are not for nothing."""
 
 
-class Part(NamedTuple):
-    """What is known of it. `state` has all of the lineage, serial, pause, doubts and duplicates, but these rows alone:
+class Totals(NamedTuple):
+    """What only all rows together say."""
 
-    - bindings: of the wanted names in that environment, and, in any environment, of every name that points to one of its jobs
-    - jobs: of the wanted digests and request ids, of these bindings, and all that are still pending
-    """
-
-    state: State
     world: str | None
     """As `State.world` of the whole state."""
     bought: Money
@@ -48,6 +43,18 @@ class Part(NamedTuple):
     bought_jobs: int
     last_polled: str | None
     """When any job was polled last."""
+
+
+class Part(NamedTuple):
+    """What is known of it. `state` has all of the lineage, serial, pause, doubts and duplicates, but these rows alone:
+
+    - bindings: of the wanted names in that environment, and, in any environment, of every name that points to one of its jobs
+    - jobs: of the wanted digests and request ids, of the wanted names with all others of the same specs, and all that are still pending
+    """
+
+    state: State
+    totals: Totals | None
+    """Where a month was wanted."""
 
 
 def read_part(connection: sqlite3.Connection, held: Held, wanted: Wanted, fetch: Fetch) -> Part:
@@ -58,15 +65,15 @@ def read_part(connection: sqlite3.Connection, held: Held, wanted: Wanted, fetch:
     bound = {binding.job for binding in own}
     for where, values in (("spec_digest IN {}", wanted.digests), ("request_id IN {}", wanted.request_ids), ("id IN {}", bound)):
         books.jobs.update((job.id, job) for job in _found(connection, JOBS, where, values))
+    specs = {books.jobs[each].spec_digest for each in bound if each in books.jobs}.difference(wanted.digests)
+    books.jobs.update((job.id, job) for job in _found(connection, JOBS, "spec_digest IN {}", specs))
     books.jobs.update((job.id, job) for job in _found(connection, JOBS, f"phase IN ({_PENDING})"))
     if bound - books.jobs.keys():
         raise StateProblem("a name of the state points to a job that is not in it", hint=DAMAGED)
     own.extend(_found(connection, BINDINGS, "job IN {}", books.jobs.keys()))
     bindings: dict[BindingKey, Any] = {(b.environment, b.name): b for b in own}
     state = State(books.lineage, books.serial, Late(fetch, held.mark), books.jobs, bindings, books.pause, (), unsettled)
-    world, polled = connection.execute("SELECT min(world), max(polled_at) FROM jobs").fetchone()
-    world = world or next((a.world for a in unsettled), None) or connection.execute("SELECT min(world) FROM attempts").fetchone()[0]
-    return Part(state, world, *_bought(connection, wanted.month), polled)
+    return Part(state, None if wanted.month is None else _totals(connection, wanted.month, unsettled))
 
 
 def _found(connection: sqlite3.Connection, table: Table, where: str, values: Collection[str] | None = None, *first: str) -> Iterator[Any]:
@@ -77,9 +84,11 @@ def _found(connection: sqlite3.Connection, table: Table, where: str, values: Col
     return table.entities(table.checked(rows))
 
 
-def _bought(connection: sqlite3.Connection, month: tuple[str, str]) -> tuple[Money, int]:
+def _totals(connection: sqlite3.Connection, month: tuple[str, str], unsettled: tuple[Attempt, ...]) -> Totals:
+    world, polled = connection.execute("SELECT min(world), max(polled_at) FROM jobs").fetchone()
+    world = world or next((a.world for a in unsettled), None) or connection.execute("SELECT min(world) FROM attempts").fetchone()[0]
     rows = connection.execute("SELECT price, count(*) FROM jobs WHERE submitted_at >= ? AND submitted_at < ? GROUP BY price", month).fetchall()
-    return sum((money(price) * count for price, count in rows), ZERO), sum(count for _, count in rows)
+    return Totals(world, sum((money(price) * count for price, count in rows), ZERO), sum(count for _, count in rows), polled)
 
 
 def check_indexes(connection: sqlite3.Connection) -> None:

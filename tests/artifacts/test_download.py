@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import socket
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -260,3 +263,54 @@ def test_a_file_that_somebody_else_put_there_is_left_alone(folder: JobFolder) ->
     with RawServer([Host(whole)]) as server, pytest.raises(NotSaved, match="in the way"):
         pull(folder, f"{server.url}/w")
     assert (folder.path / "weights.safetensors").read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+def test_only_a_trusted_certificate_of_that_host_is_spoken_to(folder: JobFolder, tmp_path: Path) -> None:
+    """Nothing of the request is sent to anybody else."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    subprocess.run([*command, "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def secured(peer: Peer) -> None:
+        peer.sock = context.wrap_socket(peer.sock, server_side=True)
+        Host(whole)(peer)
+        peer.sock.close()
+
+    def fetch_it(url: str, environment: dict[str, str]) -> None:
+        with folder.locked():
+            save(Wanted("weights", url, "w"), folder, RECORD, Fetcher(environment, lambda _url: None, loopback=True), Limits(sleep=lambda _seconds: None))
+
+    with RawServer([secured] * 20) as server:
+        for url, environment in (
+            (f"https://127.0.0.1:{server.port}/w", {}),
+            (f"https://localhost:{server.port}/w", {"SSL_CERT_FILE": str(certificate)}),
+        ):
+            with pytest.raises(NotSaved, match="certificate"):
+                fetch_it(url, environment)
+        assert not server.requests
+        fetch_it(f"https://127.0.0.1:{server.port}/w", {"SSL_CERT_FILE": str(certificate)})
+    assert (folder.path / "weights.safetensors").read_bytes() == WHOLE
+
+
+def test_behind_a_proxy_the_tunnel_is_asked_for_and_inner_addresses_are_still_refused(folder: JobFolder) -> None:
+    """Names are the proxy's to resolve; an address that is written out is judged here."""
+    asked = []
+
+    def refuse(peer: Peer) -> None:
+        request = peer.read_request()
+        asked.append((request.method, request.path))
+        peer.send(head("403 Forbidden", "Content-Length: 0"))
+
+    with RawServer([refuse] * 20) as server:
+        fetcher = Fetcher({}, lambda _url: f"http://user:pass@127.0.0.1:{server.port}")
+        limits = Limits(sleep=lambda _seconds: None)
+        with folder.locked():
+            with pytest.raises(NotSaved, match="proxy"):
+                save(Wanted("weights", "https://files.example.com/w", "w"), folder, RECORD, fetcher, limits)
+            with pytest.raises(NotSaved, match="public network"):
+                save(Wanted("weights", "https://169.254.169.254/w", "w"), folder, RECORD, fetcher, limits)
+        assert set(asked) == {("CONNECT", "files.example.com:443")}
+        assert all(request.header("proxy-authorization") for request in server.requests)

@@ -105,10 +105,12 @@ def write(project: Inside, models: dict[str, Any], *, files: int, seed: int | No
 
 
 def planned(project: Inside) -> Any:
-    """The plan without the places of its rows: where a model is written has no meaning."""
+    """The plan without the places of its rows, which have no meaning, and without the age of what waits."""
     plan = project.plan("-emulate", "-e=dev")
     for change in plan["changes"]:
         change["source"] = None
+        if change["action"] == "wait":
+            change["note"] = None  # how long it has been waiting
         for field in change["fields"]:
             field |= {"file": None, "line": None}
     return {key: value for key, value in plan.items() if key not in ("created_at", "diagnostics", "document_digest")}

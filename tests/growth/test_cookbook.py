@@ -45,6 +45,7 @@ def test_the_page_has_its_recipes() -> None:
     assert {
         "Have the weights here",
         "Pin a data set",
+        "Show people what there is",
         "Look into a data set before it costs anything",
         "Rename a model",
         "Promote from dev to prod",

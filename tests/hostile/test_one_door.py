@@ -93,7 +93,7 @@ SAID = {
         ("plan", "-out=no/{}"), ("plan", "-report=json=no/{}"), ("plan", "-report={}=x"), ("plan", "-var-file={}"), ("apply", "{}"), ("fmt", "{}"),
         ("fmt", "-check", "{}"), ("cost", "-by={}"), ("{}",), ("plan", "-{}"), ("plan", "-chdir={}"), ("plan", "-endpoint={}"), ("apply", "-max-cost={}"),
         ("apply", "-wait={}"), ("emulator", "-faults={}"), ("emulator", "-port={}"), ("schema", "{}"), ("completion", "{}"), ("comment", "{}"), ("artifacts", "pull", "{}"),
-        ("artifacts", "verify", "{}"), ("artifacts", "{}"), ("dataset", "check", "{}"), ("dataset", "{}"), ("pin", "{}"), ("pin", "-allow-retrain={}"), ("artifacts", "pull", "-max-size={}"),
+        ("artifacts", "verify", "{}"), ("artifacts", "{}"), ("dataset", "check", "{}"), ("dataset", "{}"), ("catalog", "{}"), ("pin", "{}"), ("pin", "-allow-retrain={}"), ("artifacts", "pull", "-max-size={}"),
     ],
 }  # fmt: skip
 

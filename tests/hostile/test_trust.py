@@ -69,7 +69,7 @@ def test_a_cache_that_came_with_a_checkout_is_not_believed(line: Line, project: 
     """git makes files of the umask, not 0600; whatever a repository puts there is read by nobody."""
     honest = line("plan", "-emulate").out
     entries = sorted((project / ".reconciler").glob("*.cache"))
-    assert len(entries) == 2, "the plan, and what the manifests were read as"
+    assert len(entries) == 3, "the plan, what the manifests were read as, and their names"
     for entry in entries:
         forged = entry.read_bytes().replace(b"example-otter", b"example-adder")
         assert b"example-adder" in forged
