@@ -203,13 +203,13 @@ def _spoken() -> Iterator[None]:
     try:
         yield
     except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+        certificate = next((e for e in (error, error.__cause__, error.__context__) if isinstance(e, ssl.SSLCertVerificationError)), None)
+        if certificate is not None:  # asking again does not make it better
+            raise Unreachable(f"the certificate of the host is not trusted ({safe(certificate.verify_message, limit=120)})") from None
         raise Broken(_words(error)) from None
 
 
 def _words(error: Exception) -> str:
-    certificate = next((e for e in (error, error.__cause__, error.__context__) if isinstance(e, ssl.SSLCertVerificationError)), None)
-    if certificate is not None:
-        return f"the certificate of the host is not trusted ({safe(certificate.verify_message, limit=120)})"
     match error:
         case httpcore.ProxyError():
             return f"the proxy refused ({safe(error, limit=120)})"

@@ -170,10 +170,12 @@ def open_project(context: Context) -> Project:
     return project
 
 
-def load_catalog(context: Context, project: Project, *, kept: bool = False, only: Only | None = None) -> tuple[Catalog, list[Diagnostic]]:
+def load_catalog(
+    context: Context, project: Project, *, kept: bool = False, only: Only | None = None, meanwhile: Callable[[], None] | None = None
+) -> tuple[Catalog, list[Diagnostic]]:
     """What the manifests want in the chosen environment, and the warnings about them. Raises Invalid with every problem, Usage for an unknown environment.
 
-    `kept`: unchanged manifests need not be read again; nobody who spends or writes asks for that. `only`: as in `manifest.load.load_catalog`.
+    `kept`: unchanged manifests need not be read again; nobody who spends or writes asks for that. `only`, `meanwhile`: as in `manifest.load.load_catalog`.
     """
     from reconciler.commands.kept import manifest_shelf
     from reconciler.manifest.load import load_catalog as load
@@ -189,6 +191,7 @@ def load_catalog(context: Context, project: Project, *, kept: bool = False, only
         today=context.clock.now()[:10],
         shelf=manifest_shelf(context, environment) if kept else None,
         only=only,
+        meanwhile=meanwhile,
     )
     if catalog is None:
         raise Invalid(diagnostics)

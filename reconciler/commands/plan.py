@@ -16,7 +16,7 @@ from reconciler.commands.remainder import Remainder, plan_in_part
 from reconciler.commands.remember import Memory, Outcome, remembered
 from reconciler.commands.reports import CHANGES, Reporting, reported
 from reconciler.commands.style import style
-from reconciler.errors import Refused
+from reconciler.errors import Refused, StateProblem
 from reconciler.plan.action import Action, Reason
 from reconciler.text import safe
 
@@ -97,8 +97,20 @@ def prepared(context: Context, options: PlanOptions) -> tuple[Plan, State, Catal
 def _prepared(context: Context, project: Project, options: PlanOptions, *, kept: bool) -> tuple[Plan, State, Catalog]:
     from reconciler.plan.make import Request, make_plan
 
-    catalog, warnings = load_catalog(context, project, kept=kept)
-    state = paused_as_marked(context, project, open_store(context, project).view())
+    seen: list[State | StateProblem] = []
+
+    def look() -> None:
+        try:
+            seen.append(open_store(context, project).view())
+        except StateProblem as error:
+            seen.append(error)
+
+    catalog, warnings = load_catalog(context, project, kept=kept, meanwhile=look)
+    if not seen:
+        look()
+    if isinstance(found := seen[0], StateProblem):
+        raise found
+    state = paused_as_marked(context, project, found)
     state = replace(state, notes=(*state.notes, *open_to_others(context, project)))
     request = Request(options.targets, options.excludes, options.selectors, options.replaces)
     endpoint = planned_endpoint(context, project, emulate=options.emulate)

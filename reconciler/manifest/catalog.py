@@ -6,12 +6,14 @@ Each file is made into a part by itself (`part`), or taken from where parts are 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.diagnostics import Diagnostic, Place
 from reconciler.manifest.acts import Acts, check_acts
+from reconciler.manifest.ahead import Ahead
 from reconciler.manifest.dataset import DatasetReader
 from reconciler.manifest.fields import Fields, Marked, marked, perhaps
 from reconciler.manifest.files import find_manifests
@@ -20,6 +22,7 @@ from reconciler.manifest.front import decode, read_bytes
 from reconciler.manifest.kept import Kept
 from reconciler.manifest.models import ModelReader
 from reconciler.manifest.node import Map
+from reconciler.manifest.packed import pack
 from reconciler.manifest.parse import parse_map
 from reconciler.manifest.part import Part, PartReader, Shelf
 from reconciler.manifest.project_file import parameter_names
@@ -65,6 +68,8 @@ class Reading(NamedTuple):
     shelf: Shelf | None = None
     """Where parts are kept between runs; it is this program's, this environment's and these variables' alone."""
     only: Only | None = None
+    meanwhile: Callable[[], None] | None = None
+    """Other work for this process, when others read manifests beside it; without any nothing is read beside it."""
 
 
 class CatalogReader:
@@ -178,20 +183,39 @@ class CatalogReader:
 
     def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[Part, Manifest]]:
         """The part of every file that has one, in their order, and what it says in names."""
-        for path, raw in files.items():
-            if path not in early and (part := kept.get(path, raw)) is not None:
-                yield part, _told(path, part, declares=False, is_plain=True)
-                continue
-            touched = self._problems.touched
-            parsed = early.pop(path) if (was_early := path in early) else self._parse(path, raw)
-            self._uses |= parsed.uses
-            if parsed.tree is None:
-                continue
-            part, is_plain, may_be_kept = reader.read(parsed.tree, parsed.uses)
-            if may_be_kept and not was_early and touched == self._problems.touched:
-                kept.add(path, raw, part)
-            yield part, _told(path, part, declares=was_early, is_plain=is_plain)
+        unknown = {path: raw for path, raw in files.items() if path not in early and not kept.knows(path, raw)}
+        meanwhile = self._reading.meanwhile
+        number = itertools.count()
+        with Ahead(unknown if meanwhile is not None else {}, lambda path: self._packed(path, files[path], reader)) as ahead:
+            if meanwhile is not None and ahead.is_working:
+                meanwhile()
+            for path, raw in files.items():
+                packed = ahead.get(next(number)) if path in unknown else None
+                if path not in early and (part := kept.get(path, raw, packed)) is not None:
+                    yield part, _told(path, part, declares=False, is_plain=True)
+                    continue
+                parsed = early.pop(path) if (was_early := path in early) else None
+                part, is_plain, may_be_kept = self._made(path, raw, parsed, reader)
+                if part is None:
+                    continue
+                if may_be_kept and not was_early and kept.is_open:
+                    kept.add(path, raw, pack(part))
+                yield part, _told(path, part, declares=was_early, is_plain=is_plain)
         self._complete = self._complete and reader.complete
+
+    def _made(self, path: str, raw: bytes, parsed: Parsed | None, reader: PartReader) -> tuple[Part | None, bool, bool]:
+        """The part of a file, whether it is plain, and whether it may be kept."""
+        touched = self._problems.touched
+        parsed = self._parse(path, raw) if parsed is None else parsed
+        self._uses |= parsed.uses
+        if parsed.tree is None:
+            return None, False, False
+        part, is_plain, may_be_kept = reader.read(parsed.tree, parsed.uses)
+        return part, is_plain, may_be_kept and touched == self._problems.touched
+
+    def _packed(self, path: str, raw: bytes, reader: PartReader) -> bytes | None:
+        part, _, may_be_kept = self._made(path, raw, None, reader)
+        return pack(part) if part is not None and may_be_kept else None
 
     def _gather(self, files: Mapping[str, bytes], parts: Iterator[tuple[Part, Manifest]]) -> tuple[dict[str, Model], dict[str, Place], dict[str, Manifest]]:
         """All models by name, and where each name is declared; a name belongs to the file that declares it first."""

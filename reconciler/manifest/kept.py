@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from reconciler.canonical import digest_of, digest_of_bytes
 from reconciler.manifest.folders import Folders
-from reconciler.manifest.packed import FORMAT, pack, unpack
+from reconciler.manifest.packed import FORMAT, unpack
 from reconciler.manifest.part import Part, Shelf
 
 MOST_BYTES = 8 << 20
@@ -24,10 +24,23 @@ class Kept:
         self._folders = folders
         self._around = digest_of([FORMAT, project, *map(digest_of_bytes, declaring)]) if self._shelf is not None else ""
         self._used: set[str] = set()
-        self._made: dict[str, Part] = {}
+        self._made: dict[str, bytes] = {}
+        self._keys: dict[str, str] = {}
 
-    def get(self, path: str, raw: bytes) -> Part | None:
-        """The part of a file with these bytes, when it was kept."""
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is kept."""
+        return self._shelf is not None
+
+    def knows(self, path: str, raw: bytes) -> bool:
+        """Whether something was kept for a file with these bytes."""
+        return self._shelf is not None and self._shelf.get(self._key(path, raw)) is not None
+
+    def get(self, path: str, raw: bytes, packed: bytes | None = None) -> Part | None:
+        """The part of a file with these bytes: from `packed`, which was made just now, or as it was kept."""
+        if packed is not None:
+            self.add(path, raw, packed)
+            return unpack(path, packed)
         if self._shelf is None:
             return None
         key = self._key(path, raw)
@@ -41,16 +54,17 @@ class Kept:
         self._used.add(key)
         return part
 
-    def add(self, path: str, raw: bytes, part: Part) -> None:
+    def add(self, path: str, raw: bytes, packed: bytes) -> None:
         """Remember a part that was made in this run."""
-        if self._shelf is not None:
-            self._made[self._key(path, raw)] = part
+        if self._shelf is not None and len(packed) <= MOST_BYTES:
+            self._made[self._key(path, raw)] = packed
 
     def leave(self) -> None:
         """Leave everything on the shelf; to be called when nothing was wrong anywhere."""
         if self._shelf is not None and self._made:
-            made = {key: packed for key, part in self._made.items() if len(packed := pack(part)) <= MOST_BYTES}
-            self._shelf.keep(made, self._used)
+            self._shelf.keep(self._made, self._used)
 
     def _key(self, path: str, raw: bytes) -> str:
-        return digest_of([self._around, path, self._folders.digest_over(path), digest_of_bytes(raw)])
+        if path not in self._keys:
+            self._keys[path] = digest_of([self._around, path, self._folders.digest_over(path), digest_of_bytes(raw)])
+        return self._keys[path]

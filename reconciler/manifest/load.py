@@ -45,6 +45,7 @@ def load_catalog(
     today: str = "",
     shelf: Shelf | None = None,
     only: Only | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> tuple[Catalog | None, list[Diagnostic]]:
     """Everything that the manifests want in `environment`. None with errors.
 
@@ -52,9 +53,9 @@ def load_catalog(
     `folder_digest` gives the content digest of a local dataset (a folder or a zip). `today` (ISO date) is the day whose
     list prices are told of sweeps that are too large; without it none is. `shelf`: where what was read is kept between
     runs; it must be of this program, this environment and these variables. `only`: a part of the manifests; what comes of it
-    is a part of the catalog.
+    is a part of the catalog. `meanwhile`: what this process does first when others help it to read; given by who may be copied.
     """
-    catalog, diagnostics, _ = _catalog(root, project, Reading(environment, variables, folder_digest, today, shelf, only))
+    catalog, diagnostics, _ = _catalog(root, project, Reading(environment, variables, folder_digest, today, shelf, only, meanwhile))
     return catalog, diagnostics
 
 

@@ -130,12 +130,28 @@ def _explain(error: Exception, source: Source, problems: Problems) -> None:
     if "quoted scalar" in context and ("end of stream" in problem or "document indicator" in problem) and context_mark is not None:
         mark = context_mark
         code, summary, detail = "E011", "this quote is never closed", ""
-    elif "flow" in context and context_mark is not None and mark.line > 0 and mark.line >= len(source.text.rstrip().split("\n")):
+    elif _is_left_open(problem, context, source, mark=mark, context_mark=context_mark):
         mark = context_mark
         code, summary, detail = "E010", "this bracket is never closed", ""
+    elif "simple key" in context and "expected ':'" in problem and context_mark is not None and "\t" not in _line_of(source, mark)[: mark.column + 1]:
+        mark = context_mark
+        code, summary, detail = (
+            "E010",
+            "a key without a colon, or a value that goes on where a key is expected",
+            "Write `key: value`, or indent or quote the text.",
+        )
     else:
         code, summary, detail = _in_words(problem, context, source, mark=mark, context_mark=context_mark)
     problems.add(code, summary, detail, place=_place_of(mark, source), source=source)
+
+
+def _is_left_open(problem: str, context: str, source: Source, *, mark: Any, context_mark: Any) -> bool:
+    """Whether a bracket was opened, and what comes is the end, or a line that is indented no deeper."""
+    if "flow" not in context or context_mark is None or mark.line <= context_mark.line:
+        return False
+    opened, now = _line_of(source, context_mark), _line_of(source, mark)
+    goes_back = len(now) - len(now.lstrip(" ")) <= len(opened) - len(opened.lstrip(" "))
+    return mark.line >= len(source.text.rstrip().split("\n")) or ("expected ',' or" in problem and goes_back)
 
 
 def _place_of(mark: Any, source: Source) -> Place:

@@ -29,6 +29,7 @@ MAX_KEY = 1024
 TEMPLATES = ("template braces are not YAML", "Manifests have no templates: use `variables` and `${var.NAME}` in quotes.")
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _ZERO_WIDTH = re.compile(f"[{ZERO_WIDTH}]")
 
 
@@ -130,6 +131,8 @@ class Builder:
         text, style, mark = event.value, event.style, event.start_mark
         if self._restore is not None:
             text = text.replace(*self._restore)
+        if style == '"' and not text.isascii():
+            text = _PAIR.sub(_joined, text)  # two escapes for one character, as JSON writes them
         plain, before = not style, self.problems.errors
         if event.ctag is not None:
             self._tagged(event)
@@ -307,3 +310,7 @@ class Builder:
                 raise Halt
             for name, entry in source.entries.items():
                 entries.setdefault(name, entry)
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return pair.group().encode("utf-16-le", "surrogatepass").decode("utf-16-le")

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.emulator.server import Emulator
 from reconciler.trainer import BUILT_IN
+from tests.growth.inside import Inside
 from tests.life.folder import Folder
 
 
@@ -18,7 +19,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulato
     """Made once: tests work on copies of the folder and set the faults of the emulator anew."""
     folder = tmp_path_factory.mktemp("template")
     with Emulator(books=folder / "books.db", trainers=BUILT_IN, protocol="g2", speed=30000.0) as server:
-        project = Folder.new(folder / "project", server.url)
+        project = Inside.new(folder / "project", server.url)
         project.models(otter={"steps": 1000}, heron={"steps": 1100})
         done = project.apply("-wait=60s")
         assert done.code == 0, done
@@ -35,4 +36,4 @@ def emulator(template: tuple[Emulator, Path]) -> Emulator:
 def trained(tmp_path: Path, emulator: Emulator, template: tuple[Emulator, Path]) -> Folder:
     """`heron` and `otter` have trained well. No key is left in the environment."""
     shutil.copytree(template[1], tmp_path / "project")
-    return Folder(tmp_path / "project", emulator.url, None)
+    return Inside(tmp_path / "project", emulator.url, None)

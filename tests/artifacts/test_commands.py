@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.emulator.faultfile import parse_faults
 from reconciler.emulator.server import Emulator
+from tests.growth.inside import Inside
 from tests.life.folder import Folder
 
 
@@ -181,7 +182,7 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(trained: Folder) -> N
 
 def test_an_emulated_state_is_pulled_from_the_emulator_inside(tmp_path) -> None:
     """plan, apply, pull, verify: the whole story offline, without a second terminal."""
-    folder = Folder.new(tmp_path / "project")
+    folder = Inside.new(tmp_path / "project")
     folder.key = None
     folder.models(otter={"steps": 1000})
     assert folder.apply("-emulate", "-wait=60s", RECONCILER_EMULATE_SPEED="30000").code == 0

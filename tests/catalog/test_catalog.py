@@ -18,6 +18,7 @@ from reconciler.diagnostics import Place
 from reconciler.job import Artifact, Job, Phase
 from reconciler.model import Dataset, Model, make_spec
 from reconciler.reports.schemas import SCHEMAS
+from tests.growth.inside import Inside
 from tests.life.folder import Folder
 from tests.reports.hostile import HOSTILE
 
@@ -122,7 +123,7 @@ def test_the_money_of_a_job_counts_once_whatever_names_point_to_it() -> None:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Folder:
     """A project with a trained, a failed, a new and a suspended model, and the weights of the first one."""
-    folder = Folder.new(tmp_path_factory.mktemp("catalog") / "project")
+    folder = Inside.new(tmp_path_factory.mktemp("catalog") / "project")
     folder.key = None
     folder.models(
         otter={"steps": 1000, "description": "An <b>otter</b>", "labels": {"team": "brand"}, "trigger": "ottr"},
@@ -179,7 +180,7 @@ def test_links_of_the_page_lead_to_the_saved_files(built: Folder) -> None:
 
 def test_a_linked_folder_is_not_written_through(built: Folder, tmp_path: Path) -> None:
     """A stranger's checkout may hold a link of that name; who names a folder may name a link."""
-    copy = Folder(tmp_path / "project", None, None)
+    copy = Inside(tmp_path / "project", None, None)
     import shutil
 
     shutil.copytree(built.path, copy.path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.growth.inside import Inside
 from tests.life.folder import Folder
 from tests.pixazo.raw_server import RawServer, answer
 
@@ -19,7 +20,7 @@ URL = "https://data.example.com/otter.zip"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    made = Folder.new(tmp_path / "project")
+    made = Inside.new(tmp_path / "project")
     made.key = None
     return made
 

@@ -11,6 +11,7 @@ import pytest
 from reconciler.emulator.server import Emulator
 from reconciler.manifest.pin import Pin, pin_text
 from reconciler.trainer import BUILT_IN
+from tests.growth.inside import Inside
 from tests.life.folder import Folder
 
 from .pictures import good, zipped
@@ -94,7 +95,7 @@ def emulator(tmp_path: Path):
 
 @pytest.fixture
 def folder(tmp_path: Path, emulator: Emulator) -> Folder:
-    made = Folder.new(tmp_path / "project", emulator.url)
+    made = Inside.new(tmp_path / "project", emulator.url)
     (made.path / "otter.zip").write_bytes(zipped(good()))
     (made.path / "heron.zip").write_bytes(zipped(good(11)))
     return made
@@ -260,9 +261,12 @@ def test_models_that_would_share_a_purchase_still_do(folder: Folder, host: Host)
 
 
 def test_what_cannot_be_opened_is_exit_1_and_the_rest_is_written(folder: Folder, host: Host) -> None:
-    folder.write("version: 1\nmodels:\n" + block("gone", f"{host.url}/gone.zip") + block("otter", URL, path="otter.zip"))
-    done = folder.run("pin", "-fetch", "otter")
-    assert done.code == 1, "the URL beside the path cannot be reached"
+    folder.write("version: 1\nmodels:\n" + block("gone", f"{host.url}/gone.zip") + block("otter", "https://data.invalid/otter.zip", path="otter.zip"))
+    done = folder.run("pin", "-fetch")
+    assert done.code == 1
+    assert "cannot be resolved" in done.err, "the URL beside the path cannot be reached"
+    assert "gone.zip" in done.err
+    assert "sha256:" not in (folder.path / "models" / "a.yaml").read_text(), "a place that could not be opened may hold other data"
     done = folder.run("pin")
     assert done.code == 0
     assert (folder.path / "models" / "a.yaml").read_text().count("sha256:") == 1

@@ -170,3 +170,24 @@ def test_problems_of_one_file_are_bounded() -> None:
     found = read_file("x.yaml", b"k: 1\n" * 5000)
     assert len(found.problems) == 1000
     assert found.problems[-1].code == "W999"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: [b, c\nd: e\n", "1:4"),
+        ("a:\n  - [1, 2\n  - 3\nb: 1\n", "2:5"),
+        ("a: 1\nb\nc: 2\n", "2:1"),
+        ("a:\n  x: 1\n  yy\n  z: 2\n", "3:3"),
+    ],
+)
+def test_what_is_left_open_is_shown_where_it_begins(text: str, place: str) -> None:
+    [problem] = read_file("x.yaml", text.encode()).problems
+    assert (problem.code, str(problem.place)) == ("E010", f"x.yaml:{place}")
+
+
+def test_two_escapes_for_one_character_are_one_and_a_lone_half_is_refused() -> None:
+    tree = read_file("x.yaml", rb'a: "\ud83d\udc7e"').tree
+    assert tree is not None
+    assert tree.get("a").value == "\U0001f47e"  # type: ignore[union-attr]
+    assert [p.code for p in read_file("x.yaml", rb'a: "\ud83d x \udc7e"').problems] == ["E006"]
