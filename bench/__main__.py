@@ -12,21 +12,18 @@ import argparse
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.inputs import write_apart as write_project
 from bench.measure import Cost, Work, in_turns, measure
+from bench.network import OURS, Bought, Polled, lines_of_network, polls, purchases
 from bench.plot import plot
 
-OURS = [sys.executable, "-m", "reconciler"]
 NO_CACHE = {"RECONCILER_CACHE_DIR": os.devnull}
-KEY = {"PIXAZO_API_KEY": "0123456789abcdef0123456789abcdef"}
 REPO = Path(__file__).resolve().parent.parent
 Rows = dict[int, dict[str, Cost]]
 
@@ -45,7 +42,7 @@ def main() -> int:
         start = in_turns(startup(terraform), rounds=max(given.rounds, 9))
         rows = {size: at_size(work, size, given.rounds, terraform if size <= (10_000 if given.full else 1_000) else None) for size in sizes}
         bought = purchases(work, full=given.full)
-        polled = polls(work, 10_000 if given.full else 1_000)
+        polled = polls(work, 10_000 if given.full else 3_000)
     given.out.write_text(page(start, rows, bought, polled), encoding="utf-8")
     given.out.with_suffix(".svg").write_text(plot("Seconds of a whole process, by number of models", lines_of(rows)), encoding="utf-8")
     print(f"{given.out} and {given.out.with_suffix('.svg').name}")
@@ -119,57 +116,12 @@ def make_terraform(folder: Path, count: int, terraform: str) -> None:
     measure(Work([terraform, "apply", "-input=false", "-auto-approve"], folder), timeout_seconds=3600)
 
 
-def write_project(folder: Path, count: int, files: int, **options: object) -> None:
-    """As `inputs.write_project`, in a process of its own: what this one holds would be counted as its children's memory."""
-    code = f"from pathlib import Path; from bench.inputs import write_project; write_project(Path({str(folder)!r}), {count}, {files}, **{options!r})"
-    folder.mkdir(parents=True)
-    subprocess.run([sys.executable, "-c", code], cwd=REPO, check=True)
-
-
-@contextmanager
-def server(latency: float) -> Iterator[str]:
-    """The endpoint of a server with that latency in seconds."""
-    child = subprocess.Popen([sys.executable, "-m", "bench.server", str(latency)], stdout=subprocess.PIPE, text=True, cwd=REPO)
-    assert child.stdout is not None, "it is a pipe"
-    try:
-        yield f"http://127.0.0.1:{child.stdout.readline().strip()}"
-    finally:
-        child.kill()
-        child.wait()
-
-
-def purchases(work: Path, *, full: bool) -> list[tuple[int, float, int, float, float]]:
-    """(purchases, latency, parallelism, seconds each beyond the first tenth, CPU seconds each). Each purchase is also polled once."""
-    found = []
-    for latency, parallelism in ((0.0, 4), (0.02, 4), (0.02, 50), (0.2, 4), (0.2, 50)):
-        most = min(1500 if full else 400, max(40, int(parallelism / (latency or 0.01) * 4)))
-        costs = {}
-        for count in (most // 10, most):
-            folder = work / f"buy-{latency}-{parallelism}-{count}"
-            write_project(folder, count, 1, bought=False)
-            with server(latency) as endpoint:
-                words = ["apply", f"-endpoint={endpoint}", "-auto-approve", "-max-cost=1000000", f"-parallelism={parallelism}"]
-                costs[count] = measure(Work([*OURS, *words], folder, environment=KEY))
-        few, many = costs[most // 10], costs[most]
-        more = most - most // 10
-        found.append((most, latency, parallelism, (many.seconds - few.seconds) / more, (many.cpu - few.cpu) / more))
-    return found
-
-
-def polls(work: Path, count: int) -> tuple[int, Cost]:
-    """One `refresh` of `count` pending jobs against a server without latency, with 64 polls at the same time."""
-    folder = work / "polls"
-    with server(0.0) as endpoint:
-        write_project(folder, count, 10, pending=True, world="loopback", endpoint=endpoint)
-        return count, measure(Work([*OURS, "refresh", f"-endpoint={endpoint}", "-poll-parallelism=64"], folder, environment=KEY))
-
-
 def lines_of(rows: Rows) -> dict[str, dict[int, float]]:
     names = list(dict.fromkeys(name for costs in rows.values() for name in costs))
     return {name: {size: costs[name].seconds for size, costs in rows.items() if name in costs} for name in names}
 
 
-def page(start: dict[str, Cost], rows: Rows, bought: list[tuple[int, float, int, float, float]], polled: tuple[int, Cost]) -> str:
+def page(start: dict[str, Cost], rows: Rows, bought: list[Bought], polled: list[Polled]) -> str:
     load = os.getloadavg()[0]
     out = [
         "# Performance",
@@ -191,19 +143,7 @@ def page(start: dict[str, Cost], rows: Rows, bought: list[tuple[int, float, int,
     out += ["", *ratios(rows), "", "## Start-up", "", "| command | s | cpu | × `python -c pass` (cpu) |", "|---|--:|--:|--:|"]
     base = start["python -c pass"].cpu
     out += [f"| {name} | {c.seconds:.3f} | {c.cpu:.3f} | {c.cpu / base:.1f} |" for name, c in start.items()]
-    out += ["", "## Purchases", "", "Durable intent, POST on a connection of its own, durable answer, and one poll, against a server on the same machine.", ""]
-    out += ["| purchases | latency | at the same time | s each | ideal (purchase and poll) | cpu each |", "|--:|--:|--:|--:|--:|--:|"]
-    out += [
-        f"| {n} | {1000 * lat:.0f} ms | {par} | {1000 * s:.2f} ms | {1000 * lat / par:.2f} ms each | {1000 * cpu:.2f} ms |" for n, lat, par, s, cpu in bought
-    ]
-    count, cost = polled
-    out += [
-        "",
-        "## Polls",
-        "",
-        f"{count:,} pending jobs in {cost.seconds:.1f} s ({cost.cpu:.1f} cpu, {cost.megabytes:.0f} MB): {count / cost.seconds:.0f} a second.",
-        "",
-    ]
+    out += ["", *lines_of_network(bought, polled)]
     return "\n".join(out)
 
 
