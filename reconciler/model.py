@@ -31,6 +31,11 @@ class Dataset:
     path: str | None = None
     """Where the same data lies here, relative to the project folder."""
 
+    @property
+    def is_known_by_its_files(self) -> bool:
+        """Whether its identity is what lies in a folder of the project, and so changes without a manifest changing."""
+        return self.path is not None and self.sha256 is None and self.id is None
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:
