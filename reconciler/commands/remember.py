@@ -210,7 +210,8 @@ def _is_lasting(plan: Plan, catalog: Catalog) -> bool:
 
     if len(plan.changes) > MOST_CHANGES or any(change.action is Action.WAIT for change in plan.changes):
         return False
-    return not any(m.dataset.path is not None and m.dataset.sha256 is None and m.dataset.id is None for m in catalog.models.values())
+    local = [model.dataset for model in catalog.models.values() if model.dataset.path is not None]
+    return all(dataset.url and (dataset.sha256 or dataset.id) for dataset in local)
 
 
 def _validity(now: str, project: Project) -> tuple[str, str]:

@@ -157,7 +157,7 @@ class Shopping:
             self.allowance.give_back(bought.order.change)
         if isinstance(bought.verdict, Accepted):
             self.bought(bought)
-        else:
+        elif not bought.is_stale:
             self.failures += 1
         if bought.stops_run:
             self.halted = (

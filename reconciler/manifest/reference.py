@@ -66,7 +66,7 @@ COSTS = """\
 
 _MANIFEST_TABLES: tuple[tuple[str, str, Table], ...] = (
     ("model", "`models.NAME`. Training parameters stand beside these keys: those of the model's trainer.", keys.MODEL),
-    ("dataset", "`dataset` as a mapping. As text it is the URL.", keys.DATASET),
+    ("dataset", "`dataset` as a mapping. As text it is the URL, or a path without one.", keys.DATASET),
     ("lifecycle", "`lifecycle` of a model or of defaults.", keys.LIFECYCLE),
     ("defaults", "`defaults` of a file, of `_defaults.yaml` and of `reconciler.yaml`. Training parameters stand beside these keys.", keys.SHARED),
     ("variable", "`variables.NAME`.", keys.VARIABLE),
