@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -54,6 +56,13 @@ def write_project(
     (state / "purchases.jsonl").chmod(0o600)
     store = SqliteStore(state / "reconciler.db", FileJournal(state / "purchases.jsonl"), lineage=LINEAGE, now=SystemClock().now)
     store.rebuild(Owner(1, "bench", "bench", "bench", AT), wait_seconds=0)
+
+
+def write_apart(folder: Path, count: int, files: int, **options: object) -> None:
+    """As `write_project`, in a process of its own: what this one holds would be counted as its children's memory."""
+    code = f"from pathlib import Path; from bench.inputs import write_project; write_project(Path({str(folder)!r}), {count}, {files}, **{options!r})"
+    folder.mkdir(parents=True)
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).resolve().parent.parent, check=True)
 
 
 def _bought(n: int, model: Model, *, pending: bool, world: str, endpoint: str) -> Iterator[Draft]:

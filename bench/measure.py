@@ -36,7 +36,9 @@ def measure(work: Work, *, timeout_seconds: float = 900) -> Cost:
         work.before()
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
-        child = subprocess.Popen(work.command, cwd=work.cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **work.environment})
+        child = subprocess.Popen(
+            work.command, cwd=work.cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **work.environment}
+        )
         while True:
             pid, status, usage = os.wait4(child.pid, os.WNOHANG)
             if pid:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 from html import escape as html_escape
 from typing import Literal
@@ -57,11 +58,26 @@ def safe(value: object, target: Target = "terminal", *, limit: int = 500) -> str
             return inert_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
+def safe_all(values: Sequence[str], *, limit: int = 500) -> Sequence[str]:
+    """As `safe` for a terminal, of many texts. Most are harmless, which one look at all of them together can tell."""
+    together = "".join(values)
+    if together.isascii() and together.isprintable() and not any(sign in together for sign in "=,?@#") and max(map(len, values), default=0) <= limit:
+        return values
+    if len(values) > _TOGETHER:
+        return [text for i in range(0, len(values), _TOGETHER) for text in safe_all(values[i : i + _TOGETHER], limit=limit)]
+    return [safe(value, limit=limit) for value in values]
+
+
+_TOGETHER = 64
+
+
 def redact(text: str) -> str:
     """`text` without what URLs may hide (user names, queries, fragments with values, signing parameters) and without inline data."""
     if ":" in text:
-        text = _DATA_URL.sub(lambda m: f"data:…({len(m.group(0))} bytes)", text)
-        text = _URL.sub(_redacted_url, text)
+        if "," in text:
+            text = _DATA_URL.sub(lambda m: f"data:…({len(m.group(0))} bytes)", text)
+        if "?" in text or "@" in text or "#" in text:
+            text = _URL.sub(_redacted_url, text)
     return _SECRET_PARAMETER.sub(lambda m: m["name"] + REDACTED, text) if "=" in text else text
 
 

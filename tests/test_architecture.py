@@ -28,7 +28,7 @@ FLOORS = (
     ("model", "job"),
     ("fact", "verdict", "project"),
     ("state", "event"),
-    ("ports",),
+    ("ports", "ledger"),
     ("plan",),
     ("manifest", "journal", "store", "pixazo", "dataset", "artifacts", "emulator", "forge", "cache", "log"),
     ("engine", "reports", "catalog"),

@@ -7,6 +7,7 @@ key; then disk, wire, disk, screen for every purchase. What happens is decided b
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -224,6 +225,7 @@ class _Run:
             self.connected = self._connect()
 
     def _carry_out(self, plan: Plan, teller: Teller) -> None:
+        gc.freeze()  # catalog, state and plan stay until the end; they need not be searched for garbage while purchases are under way
         connected = self.connected
         try:
             if connected is None:
@@ -239,6 +241,8 @@ class _Run:
             self.has_moved = not self.totals.halted and not self.stop.is_requested
         except ReconcilerError as problem:
             self.problem = problem
+        finally:
+            gc.unfreeze()
 
     def _apply(self, plan: Plan, connected: Connected, poller: Poller) -> Apply:
         pauses = pause_file(self.context, self.project)

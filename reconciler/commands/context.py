@@ -133,7 +133,9 @@ def journal_file(context: Context, project: Project) -> Path:
 
 def open_store(context: Context, project: Project) -> SqliteStore:
     """The store over the journal; nothing is read or written yet. Raises Invalid for a branch that cannot be one."""
-    from reconciler.commands.proofs import proofs_in
+    from reconciler.cache.folder import Folder
+    from reconciler.commands.kept import cache_folder
+    from reconciler.commands.proofs import CachedProofs
     from reconciler.store.sqlite import SqliteStore
 
     return SqliteStore(
@@ -141,7 +143,7 @@ def open_store(context: Context, project: Project) -> SqliteStore:
         open_journal(context, project),
         lineage=project.lineage,
         now=context.clock.now,
-        proofs=proofs_in(context.root, context.settings.cache_dir),
+        proofs=CachedProofs(cache_folder(context) or Folder(Path(os.devnull))),
         journal_path=journal_file(context, project),
     )
 

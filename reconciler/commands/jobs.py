@@ -16,12 +16,13 @@ from reconciler.text import nearest, safe
 
 def run_list(context: Context, *, json: bool) -> int:
     """All of them, oldest first."""
-    state = open_store(context, open_project(context)).view()
+    store = open_store(context, open_project(context))
     if json:
-        context.out.write(json_text(jobs_document(state)))
+        context.out.write(json_text(jobs_document(store.view())))
         return 0
-    show_notes(context, state)
-    context.out.write(jobs_text(state, style(context)))
+    bought = store.ledger()
+    show_notes(context, bought)
+    context.out.write(jobs_text(bought, style(context)))
     return 0
 
 

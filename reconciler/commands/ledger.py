@@ -24,7 +24,7 @@ def run_cost(context: Context, *, by: str, form: str) -> int:
     from reconciler.reports.document import json_text
 
     project = open_project(context)
-    state = open_store(context, project).view()
+    state = open_store(context, project).ledger()
     monthly = project.policy.budget.per_month
     catalog = _catalog(context, project) if by.startswith("label.") else None
     try:

@@ -16,7 +16,6 @@ from reconciler import __version__
 from reconciler.cache.folder import Folder
 from reconciler.cache.witness import Look, Seen, Witness
 from reconciler.canonical import digest_of
-from reconciler.settings import DEFAULT, Setting
 from reconciler.store.proofs import Content
 
 FORMAT = 1
@@ -72,12 +71,6 @@ class CachedProofs:
     def _keep(self, seen: dict[str, Seen], claims: list[str]) -> None:
         self._seen, self._claims = dict(list(seen.items())[:MOST]), claims[:MOST]
         self._folder.put(self._name, json.dumps([self._seen, self._claims], separators=(",", ":")).encode("ascii"))
-
-
-def proofs_in(root: Path, cache_dir: Setting[str]) -> CachedProofs:
-    """The memory of the project in `root`."""
-    path = root / cache_dir.value
-    return CachedProofs(Folder(path if cache_dir.origin == DEFAULT else path.resolve()))
 
 
 def _is_still(path: Path, look: Look) -> bool:

@@ -32,10 +32,10 @@ class Change(NamedTuple):
 def run_list(context: Context, *, json: bool) -> int:
     """Every name that points to a job, one a line; those of one environment where one is named or there is only one."""
     project = open_project(context)
-    state = open_store(context, project).view()
+    state = open_store(context, project).ledger()
     chosen = context.settings.environment.value
     wanted = environment_name(context, project) if chosen is not None or not project.environments else None
-    rows = [b for key, b in sorted(state.bindings.items()) if wanted in (None, b.environment)]
+    rows = [state.bindings[key] for key in sorted(state.bindings) if wanted in (None, key[0])]
     if json:
         found = [{"environment": b.environment, "name": b.name, "job": b.job, "phase": state.jobs[b.job].phase, "since": b.since} for b in rows]
         context.out.write(json_text({"format_version": FORMAT_VERSION, "kind": "state_list", "bindings": found}))

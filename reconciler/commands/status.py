@@ -27,19 +27,20 @@ def run(context: Context, *, names: Sequence[str], json: bool) -> int:
     models = _models(context, project)
     rows = standings(state, environment=environment, models=models)
     _check_names(names, [row.name for row in rows])
-    chosen = list(names) or None
+    if names:
+        rows = [row for row in rows if row.name in names]
     now = context.clock.now()
     if json:
         from reconciler.reports.document import json_text
         from reconciler.reports.status import status_document
 
-        context.out.write(json_text(status_document(state, environment=environment, models=models, now=now, names=chosen)))
+        context.out.write(json_text(status_document(state, environment=environment, models=models, now=now, rows=rows)))
     else:
         from reconciler.commands.style import style
         from reconciler.reports.status import status_text
 
-        context.out.write(status_text(state, style(context), environment=environment, models=models, now=now, names=chosen))
-    return _exit_code(state, [row for row in rows if not names or row.name in names], names)
+        context.out.write(status_text(state, style(context), environment=environment, models=models, now=now, rows=rows))
+    return _exit_code(state, rows, names)
 
 
 def run_watch(context: Context, *, names: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from reconciler.verdict import Observation
 POLLS_AT_ONCE = 8
 _TICK_SECONDS = 0.1
 _BATCH = 512
-"""Answers that are written down together, when so many have come while the ones before were written."""
+"""Answers that are written down together, when so many come within a tick."""
 _MOST_DUE = 1024
 SLOWEST_POLLS = 20
 """A job that was lost is asked at the slowest rate."""

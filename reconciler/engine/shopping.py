@@ -1,13 +1,15 @@
 """All purchases of a plan: never more than `parallelism` in flight, every limit asked before each one.
 
-The main thread alone decides what is sent next, and decides that before it lets anybody print; workers carry out one order
-after the other and report through a queue. While it prints, and while nobody asks for the next event, nothing new is sent.
+A worker for each slot carries out one order after the other. What may be sent next is decided under one lock, after what
+the slot's last order came to was accounted for; the thread that prints is not on that way, but when it falls behind, or
+nobody asks for the next event any more, nothing new is sent.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +23,9 @@ from reconciler.event import Event
 from reconciler.verdict import Accepted, InDoubt
 
 _TICK_SECONDS = 0.1
-_MOST_AT_ONCE = 256
-"""Messages that are taken together: what they say is accounted for before the next order."""
+_MOST_UNTOLD = 32
+"""So many messages a slot may wait to be read before no more orders are sent."""
+_LET_READ_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Failed:
     error: BaseException
 
 
-Message: TypeAlias = "Event | Bought | Failed"
+Message: TypeAlias = "Event | Bought | None"
+"""None: a worker has nothing more to do."""
 
 
 @dataclass(slots=True)
@@ -60,49 +64,69 @@ class Shopping:
     failures: int = 0
     """How many purchases of this apply failed or are in doubt."""
     bought: Callable[[Bought], None] = lambda _: None
-    """Told of every accepted purchase."""
+    """Told of every accepted purchase, by the thread that runs."""
     idle: Callable[[], Iterator[Event]] = lambda: iter(())
     """What may be done while every purchase in flight waits for its answer."""
-    _in_flight: int = 0
-    _workers: int = 0
-    _orders: queue.SimpleQueue[Order | None] = field(default_factory=queue.SimpleQueue)
+    _waiting: deque[Order] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _is_over: bool = False
     _bug: BaseException | None = None
 
     def run(self, orders: Sequence[Order]) -> Iterator[Event]:
         """Send the orders; may be called again with more. Raises only for a bug, after everything in flight was awaited."""
-        waiting = deque(orders)
+        self._waiting = deque(orders)
+        workers = min(self.parallelism, len(orders))
+        for number in range(workers):
+            threading.Thread(target=self._work, name=f"buyer {number + 1}", daemon=True).start()
         try:
-            self._start(waiting)
-            while self._in_flight:
-                messages = self._gather()
-                for message in messages:
-                    self._account(message)
-                self._start(waiting)
-                yield from (message for message in messages if isinstance(message, Event))
-                if not messages:
+            while workers:
+                try:
+                    message = self.messages.get(timeout=_TICK_SECONDS)
+                except queue.Empty:
                     yield from self.idle()
+                    continue
+                if message is None:
+                    workers -= 1
+                elif isinstance(message, Event):
+                    yield message
+                else:
+                    self.bought(message)
         finally:
-            self._dismiss()
-        self.left += waiting
+            self._is_over = bool(workers)
+        self.left += self._waiting
         if self._bug is not None:
             raise self._bug
 
-    def _start(self, waiting: deque[Order]) -> None:
-        while waiting and self._in_flight < self.parallelism and self._may_go_on():
-            refusal = self.allowance.take(waiting[0].change)
+    def _work(self) -> None:
+        try:
+            while (order := self._next()) is not None:
+                result = self._result(order)
+                with self._lock:
+                    self._account(result)
+        except BaseException as error:  # whoever waits for this worker has to hear of it
+            with self._lock:
+                self._meet(error)
+        finally:
+            self.messages.put(None)
+
+    def _result(self, order: Order) -> Bought | Failed:
+        try:
+            return self.buy(order)
+        except BaseException as error:  # it has to be accounted for, whatever it is
+            return Failed(order, error)
+
+    def _next(self) -> Order | None:
+        """The next order, if one may be sent."""
+        while self.messages.qsize() > _MOST_UNTOLD * self.parallelism and not self._is_over:
+            time.sleep(_LET_READ_SECONDS)
+        with self._lock:
+            if self._is_over or not self._waiting or not self._may_go_on():
+                return None
+            refusal = self.allowance.take(self._waiting[0].change)
             if refusal is not None:
                 self.halted, self.refused_by_budget = refusal, True
-                return
-            self._in_flight += 1
-            self._orders.put(waiting.popleft())
-            if self._workers < self._in_flight:
-                self._workers += 1
-                threading.Thread(target=self._work, name=f"buyer {self._workers}", daemon=True).start()
-
-    def _dismiss(self) -> None:
-        for _ in range(self._workers):
-            self._orders.put(None)
-        self._workers = 0
+                return None
+            return self._waiting.popleft()
 
     def _may_go_on(self) -> bool:
         if not self.halted and self.stop.is_requested:
@@ -111,37 +135,19 @@ class Shopping:
             self.halted = why
         return not self.halted and not self.has_moved
 
-    def _work(self) -> None:
-        while (order := self._orders.get()) is not None:
-            try:
-                self.messages.put(self.buy(order))
-            except BaseException as error:  # it has to reach the main thread, whatever it is
-                self.messages.put(Failed(order, error))
-
-    def _gather(self) -> list[Message]:
-        """What has come in, after waiting a moment for the first."""
-        messages: list[Message] = []
-        try:
-            messages.append(self.messages.get(timeout=_TICK_SECONDS))
-            while len(messages) < _MOST_AT_ONCE:
-                messages.append(self.messages.get_nowait())
-        except queue.Empty:
-            pass
-        return messages
-
-    def _account(self, message: Message) -> None:
-        if isinstance(message, Event):
-            return
-        self._in_flight -= 1
-        if isinstance(message, Failed):
-            self._failed(message)
+    def _account(self, result: Bought | Failed) -> None:
+        if isinstance(result, Failed):
+            self._failed(result)
         else:
-            self._bought(message)
+            self._bought(result)
+
+    def _meet(self, bug: BaseException) -> None:
+        self._bug = self._bug or bug
+        self.halted = self.halted or "a bug was met"
 
     def _failed(self, message: Failed) -> None:
         if not isinstance(message.error, ReconcilerError):
-            self._bug = self._bug or message.error
-            self.halted = self.halted or "a bug was met"
+            self._meet(message.error)
             return
         if isinstance(message.error, HeadMoved):
             self.left.append(message.order)
@@ -156,7 +162,7 @@ class Shopping:
         if not bought.spent:
             self.allowance.give_back(bought.order.change)
         if isinstance(bought.verdict, Accepted):
-            self.bought(bought)
+            self.messages.put(bought)
         elif not bought.is_stale:
             self.failures += 1
         if bought.stops_run:

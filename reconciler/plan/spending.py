@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from reconciler.job import Attempt, Job
+from reconciler.job import Attempt
+from reconciler.ledger import Billed, Purchased
 from reconciler.model import Catalog, Model
 from reconciler.money import ZERO, Money
 from reconciler.plan.moment import Month
@@ -36,7 +37,7 @@ class Purchase(NamedTuple):
     name: str
     amount: Money
     labels: Labels
-    job: Job | None
+    job: Billed | None
     attempt: Attempt | None
 
     @property
@@ -45,10 +46,14 @@ class Purchase(NamedTuple):
         return self.job is None
 
 
-def purchases(state: State, catalog: Catalog | None = None) -> Iterator[Purchase]:
+def purchases(state: Purchased, catalog: Catalog | None = None, *, labelled: bool = True) -> Iterator[Purchase]:
     """Every job ever bought or taken over, then every doubt. Labels are the declared ones, else what the binding remembers;
-    a name that is gone has those of the first name that points to its job now.
+    a name that is gone has those of the first name that points to its job now. Without `labelled` nobody has any.
     """
+    if not labelled:
+        yield from (Purchase(job.submitted_at, job.environment, job.name, job.price, {}, job, None) for job in state.jobs.values())
+        yield from (Purchase(a.sent_at, a.environment, a.name, a.price, {}, None, a) for a in state.doubts)
+        return
     models: Mapping[str, Model] = {} if catalog is None else catalog.models
     here = None if catalog is None else catalog.environment
     heirs = _heirs(state)
@@ -85,7 +90,7 @@ def _plus(spent: Spent, purchase: Purchase) -> Spent:
     return spent._replace(bought=spent.bought + purchase.amount, jobs=spent.jobs + 1)
 
 
-def _heirs(state: State) -> dict[str, tuple[str, str]]:
+def _heirs(state: Purchased) -> dict[str, tuple[str, str]]:
     """Job → the first name that points to it: whose labels count where the buyer's own name is gone."""
     heirs: dict[str, tuple[str, str]] = {}
     for key in sorted(state.bindings):
@@ -93,7 +98,7 @@ def _heirs(state: State) -> dict[str, tuple[str, str]]:
     return heirs
 
 
-def _labels(state: State, models: Mapping[str, Model], here: str | None, environment: str, name: str) -> Labels | None:
+def _labels(state: Purchased, models: Mapping[str, Model], here: str | None, environment: str, name: str) -> Labels | None:
     if environment == here and (model := models.get(name)) is not None:
         return dict(model.labels)
     binding = state.bindings.get((environment, name))

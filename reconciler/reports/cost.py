@@ -6,24 +6,26 @@ From the state alone, offline. Money in doubt is a column of its own and part of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.job import Phase
+from reconciler.ledger import Purchased
 from reconciler.model import Catalog
 from reconciler.money import ZERO, Money
-from reconciler.plan.moment import month_of
+from reconciler.plan.moment import Month, month_of
 from reconciler.plan.spending import Purchase, purchases
 from reconciler.reports.document import FORMAT_VERSION, plain
 from reconciler.reports.layout import Cell, Column, join_lines, table
 from reconciler.reports.markdown_text import markdown_code, row
 from reconciler.reports.style import Style
-from reconciler.state import BindingKey, State
+from reconciler.state import BindingKey
 from reconciler.text import format_money, money_text, safe
 
 TOTAL = "total"
 NO_LABEL = "(none)"
+LABEL = "label."
 _TITLES = ("jobs", "spent", "failed", "not charged", "in doubt", "avoided", "pending")
 
 
@@ -55,57 +57,76 @@ class CostReport:
     total: Line
 
 
-def cost_report(state: State, *, by: str, catalog: Catalog | None = None, timezone: str = "UTC") -> CostReport:
+def cost_report(state: Purchased, *, by: str, catalog: Catalog | None = None, timezone: str = "UTC") -> CostReport:
     """The ledger in rows. Months are those of `timezone`. Raises ValueError for any other `by` and for an unknown time zone."""
     key_of = _key_of(by, timezone)
     lines: dict[str, Line] = {}
     total = Line(TOTAL)
-    for purchase in purchases(state, catalog):
-        key = key_of(purchase)
+    for (key, amount, phase, charged), count in Counter(_kinds(state, key_of, catalog, labelled=by.startswith(LABEL))).items():
         for line in (lines.setdefault(key, Line(key)), total):
-            _add(line, purchase)
+            _add(line, amount, phase, charged=charged, count=count)
     for key, amount in _avoided(state, key_of, catalog):
         for line in (lines.setdefault(key, Line(key)), total):
             line.avoided += amount
     return CostReport(by, tuple(lines[key] for key in sorted(lines)), total)
 
 
+def _kinds(state: Purchased, key_of: Callable[[Purchase], str], catalog: Catalog | None, *, labelled: bool) -> Iterator[tuple[str, Money, Phase | None, bool]]:
+    """Of each purchase what its line counts; a doubt has no phase."""
+    for purchase in purchases(state, catalog, labelled=labelled):
+        job = purchase.job
+        yield key_of(purchase), purchase.amount, None if job is None else job.phase, job is None or job.charged
+
+
 def _key_of(by: str, timezone: str) -> Callable[[Purchase], str]:
     if by == "month":
-        return lambda purchase: _month(purchase.at, timezone)
+        month_name = _months(timezone)
+        return lambda purchase: month_name(purchase.at)
     if by == "model":
         return lambda purchase: purchase.name
-    if by.startswith("label.") and len(by) > len("label."):
-        label = by.removeprefix("label.")
+    if by.startswith(LABEL) and len(by) > len(LABEL):
+        label = by.removeprefix(LABEL)
         return lambda purchase: purchase.labels.get(label, NO_LABEL)
     raise ValueError("cost is by month, by model or by label.KEY")
 
 
-def _month(at: str, timezone: str) -> str:
-    return at[:7] if timezone == "UTC" else month_of(at, timezone).name
+def _months(timezone: str) -> Callable[[str], str]:
+    """The month of a moment; a calendar is asked once for each month and not for each moment."""
+    known: list[Month] = []
+
+    def name_of(at: str) -> str:
+        month = next((each for each in known if each.holds(at)), None)
+        if month is None:
+            month = month_of(at, timezone)
+            known.insert(0, month)
+        return month.name
+
+    return (lambda at: at[:7]) if timezone == "UTC" else name_of
 
 
-def _add(line: Line, purchase: Purchase) -> None:
-    if purchase.job is None:
-        line.in_doubt += purchase.amount
+def _add(line: Line, amount: Money, phase: Phase | None, *, charged: bool, count: int) -> None:
+    sum_of_all = amount * count
+    if phase is None:
+        line.in_doubt += sum_of_all
         return
-    line.jobs += 1
-    line.spent += purchase.amount
-    line.prices[purchase.amount] += 1
-    if purchase.job.phase in (Phase.FAILED, Phase.LOST):
-        line.failed += purchase.amount
-    if not purchase.job.charged:
-        line.not_charged += purchase.amount
-    if purchase.job.phase.is_pending:
-        line.pending += purchase.amount
+    line.jobs += count
+    line.spent += sum_of_all
+    line.prices[amount] += count
+    if phase in (Phase.FAILED, Phase.LOST):
+        line.failed += sum_of_all
+    if not charged:
+        line.not_charged += sum_of_all
+    if phase.is_pending:
+        line.pending += sum_of_all
 
 
-def _avoided(state: State, key_of: Callable[[Purchase], str], catalog: Catalog | None) -> list[tuple[str, Money]]:
+def _avoided(state: Purchased, key_of: Callable[[Purchase], str], catalog: Catalog | None) -> list[tuple[str, Money]]:
     """One price for every name but one that points to the same job, on the day it was bound. After a rename nothing was saved."""
     found = []
     models = {} if catalog is None else catalog.models
     owners = _owners(state)
-    for key, binding in sorted(state.bindings.items()):
+    for key in sorted(state.bindings):
+        binding = state.bindings[key]
         job = state.jobs.get(binding.job)
         if job is None or owners[binding.job] == key:
             continue
@@ -116,7 +137,7 @@ def _avoided(state: State, key_of: Callable[[Purchase], str], catalog: Catalog |
     return found
 
 
-def _owners(state: State) -> dict[str, BindingKey]:
+def _owners(state: Purchased) -> dict[str, BindingKey]:
     """Job → the name it counts for: the one it was bought for while that points to it, else the first that does."""
     owners: dict[str, BindingKey] = {}
     for key in sorted(state.bindings):

@@ -19,7 +19,7 @@ def seconds_per_step(state: State) -> Mapping[str, float]:
     paces: dict[str, list[float]] = {}
     for job in sorted(state.jobs.values(), key=lambda j: (j.settled_at or "", j.id), reverse=True):
         known = paces.setdefault(job.trainer, [])
-        if job.phase is Phase.SUCCEEDED and job.settled_at and job.steps and len(known) < MOST_HISTORY:
+        if len(known) < MOST_HISTORY and job.phase is Phase.SUCCEEDED and job.settled_at and job.steps:
             took = seconds_between(job.submitted_at, job.settled_at)
             if took is not None and took > 0:
                 known.append(took / job.steps)
@@ -38,9 +38,11 @@ def expected_seconds(job: Job, pace: Mapping[str, float]) -> float | None:
 
 def expected_end(job: Job, pace: Mapping[str, float]) -> str | None:
     """When a pending job should be done (UTC, ISO 8601), or None."""
+    if not job.phase.is_pending:
+        return None
     seconds = expected_seconds(job, pace)
     begun = _moment(job.submitted_at)
-    if seconds is None or begun is None or not job.phase.is_pending:
+    if seconds is None or begun is None:
         return None
     return (begun + timedelta(seconds=round(seconds))).strftime("%Y-%m-%dT%H:%M:%SZ")
 

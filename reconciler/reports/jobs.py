@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, TypeVar
 
-from reconciler.job import Artifact, Job
+from reconciler.job import Artifact, Job, Phase
+from reconciler.ledger import Billed, Purchased
 from reconciler.money import ZERO
 from reconciler.reports.document import FORMAT_VERSION, plain
-from reconciler.reports.layout import Cell, Column, join_lines, pad, paragraph, table
+from reconciler.reports.layout import Cell, Column, join_lines, pad, paragraph, table_rows
 from reconciler.reports.style import Style, Tone
 from reconciler.state import State
 from reconciler.text import format_money, format_size, format_time, plural
 
 _TONES: dict[str, Tone] = {"failed": "bad", "lost": "bad", "succeeded": "good"}
+J = TypeVar("J", bound=Billed)
+
+
+def by_time(jobs: Iterable[J]) -> list[J]:
+    """Jobs by the time they were bought."""
+    return sorted(jobs, key=attrgetter("submitted_at", "id"))
 
 
 def jobs_of(state: State) -> list[Job]:
     """All jobs by the time they were bought."""
-    return sorted(state.jobs.values(), key=lambda job: (job.submitted_at, job.id))
+    return by_time(state.jobs.values())
 
 
-def bound_names(state: State) -> dict[str, list[str]]:
+def bound_names(state: Purchased) -> dict[str, list[str]]:
     """Job → the names that point to it, as `environment/name`, sorted."""
     bound: dict[str, list[str]] = {}
     for environment, name in sorted(state.bindings):
@@ -63,22 +72,25 @@ def artifact_document(artifact: Artifact) -> dict[str, Any]:
     return {"role": artifact.role, "url": artifact.url, "file_name": artifact.file_name, "size_bytes": artifact.size_bytes}
 
 
-def jobs_text(state: State, style: Style) -> str:
+def jobs_text(state: Purchased, style: Style) -> str:
     """One row per job, oldest first, then the sum."""
-    jobs, bound = jobs_of(state), bound_names(state)
+    jobs, bound = by_time(state.jobs.values()), bound_names(state)
     if not jobs:
         return "No job was ever bought.\n"
     titles = (Column("job"), Column("phase"), Column("price", "right"), Column("bought"), Column("request id"), Column("for", wraps=True))
-    total = format_money(sum((job.price for job in jobs), ZERO))
-    rows = [_row(job, bound.get(job.id, []), style) for job in jobs]
-    return join_lines([*table(titles, rows, style), "", f"{plural(len(jobs), 'job')}, {total}."])
-
-
-def _row(job: Job, bound: Sequence[str], style: Style) -> list[Cell]:
-    names = ", ".join(bound) or f"no name; bought for {job.environment}/{job.name}"
-    phase: Cell = (str(job.phase), _TONES.get(job.phase, "plain"))
-    when = style.foreign(format_time(job.submitted_at))
-    return [style.foreign(job.id), phase, format_money(job.price), when, style.foreign(job.request_id), style.foreign(names, limit=2000)]
+    names = [", ".join(bound.get(job.id, ())) or f"no name; bought for {job.environment}/{job.name}" for job in jobs]
+    tones: dict[Phase, Cell] = {phase: (str(phase), _TONES.get(phase, "plain")) for phase in Phase}
+    prices = {price: format_money(price) for price in {job.price for job in jobs}}
+    cells: list[Sequence[Cell]] = [
+        style.foreign_all([job.id for job in jobs]),
+        [tones[job.phase] for job in jobs],
+        [prices[job.price] for job in jobs],
+        style.foreign_all([format_time(job.submitted_at) for job in jobs]),
+        style.foreign_all([job.request_id for job in jobs]),
+        style.foreign_all(names, limit=2000),
+    ]
+    total = f"{plural(len(jobs), 'job')}, {format_money(sum((job.price for job in jobs), ZERO))}."
+    return join_lines([*chain.from_iterable(table_rows(titles, cells, style)), "", total])
 
 
 def job_text(job: Job, bound_to: Sequence[str], style: Style) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal
 
 from reconciler.reports.style import Style, Tone
@@ -44,6 +45,8 @@ def pad_left(text: str, width: int) -> str:
 
 def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` columns, broken at blanks; only a word that is longer is broken, behind its punctuation if it can be."""
+    if len(text) <= width and text.isascii() and not text.startswith(" "):
+        return [text]
     lines: list[str] = []
     line, used = "", 0
     for word in text.split(" "):
@@ -64,15 +67,19 @@ def _broken(word: str, width: int) -> list[str]:
     pieces: list[str] = []
     while display_width(word) > width:
         end = _fitting(word, width)
-        breaks = [m.end() for m in re.finditer(r"[/,;:@?&=._-]", word[:end])]
-        if breaks and breaks[-1] * 2 > end:
-            end = breaks[-1]
+        if (last := _TO_LAST_BREAK.match(word, 0, end)) is not None and last.end() * 2 > end:
+            end = last.end()
         pieces.append(word[:end])
         word = word[end:]
     return [*pieces, word]
 
 
+_TO_LAST_BREAK = re.compile(r".*[/,;:@?&=._-]", re.DOTALL)
+
+
 def _fitting(word: str, width: int) -> int:
+    if word.isascii():
+        return min(len(word), max(width, 1))
     used = 0
     for index, char in enumerate(word):
         used += char_width(char)
@@ -123,15 +130,67 @@ Cell = str | tuple[str, Tone]
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Style, *, indent: int = 0) -> list[str]:
     """Rows as lines. Cells are clean text (`Style.foreign`); titles are printed when a column has one. At most one column wraps."""
-    titled = any(c.title for c in columns)
-    plain = [[_text(cell) for cell in row] for row in rows]
+    return [line for lines in table_rows(columns, list(zip(*rows, strict=True)) or [()] * len(columns), style, indent=indent) for line in lines]
+
+
+def table_rows(columns: Sequence[Column], cells: Sequence[Sequence[Cell]], style: Style, *, indent: int = 0) -> Iterator[list[str]]:
+    """As `table`, from the cells of each column: the lines of the titles, where there are any, then those of each row."""
     titles = [style.own(c.title) for c in columns]
-    widths = [max([display_width(title), *(display_width(row[i]) for row in plain)], default=0) for i, title in enumerate(titles)]
+    widths = [max(display_width(title), _widest(list(map(_text, column)))) for title, column in zip(titles, cells, strict=True)]
     _give_way(columns, widths, style.columns - indent)
-    lines = _row_lines(columns, widths, [(t, "faint") for t in titles], style, indent) if titled else []
-    for row in rows:
-        lines.extend(_row_lines(columns, widths, row, style, indent))
-    return lines
+    if any(titles):
+        yield [_title_line(columns, widths, titles, style, indent)]
+    for first in range(0, len(cells[0]), _ROWS_TOGETHER):
+        yield from _row_lines(columns, widths, [column[first : first + _ROWS_TOGETHER] for column in cells], style, indent)
+
+
+_ROWS_TOGETHER = 1000
+
+
+def _row_lines(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[Sequence[Cell]], style: Style, indent: int) -> Iterator[list[str]]:
+    margin, gap = " " * indent, " " * GAP
+    narrow = next((i for i, column in enumerate(columns) if column.wraps), None)
+    padded = [[] if i == narrow else _padded(*each, style) for i, each in enumerate(zip(columns, widths, cells, strict=True))]
+    if narrow is None:
+        yield from ([(margin + gap.join(parts)).rstrip(" ")] for parts in zip(*padded, strict=True))
+        return
+    count = len(cells[narrow])
+    below = margin + "".join(" " * (width + GAP) for width in widths[:narrow])
+    before = [margin + gap.join((*parts, "")) for parts in _across(padded[:narrow], count)]
+    behind = ["".join(gap + part for part in parts) for parts in _across(padded[narrow + 1 :], count)]
+    for start, cell, end in zip(before, cells[narrow], behind, strict=True):
+        first, *rest = _wrapped(columns[narrow], widths[narrow], cell, style)
+        yield [(start + first + end).rstrip(" "), *((below + piece).rstrip(" ") for piece in rest)]
+
+
+def _wrapped(column: Column, width: int, cell: Cell, style: Style) -> list[str]:
+    if isinstance(cell, str):
+        return _padded(column, width, wrap(cell, width), style)
+    return _padded(column, width, [(piece, cell[1]) for piece in wrap(cell[0], width)], style)
+
+
+def _title_line(columns: Sequence[Column], widths: Sequence[int], titles: Sequence[str], style: Style, indent: int) -> str:
+    parts = [_padded(column, width, [(title, "faint")], style)[0] for column, width, title in zip(columns, widths, titles, strict=True)]
+    return (" " * indent + (" " * GAP).join(parts)).rstrip(" ")
+
+
+def _across(columns: Sequence[Sequence[str]], count: int) -> Iterable[tuple[str, ...]]:
+    return zip(*columns, strict=True) if columns else repeat((), count)
+
+
+def _widest(texts: Sequence[str]) -> int:
+    return max(map(len if "".join(texts).isascii() else display_width, texts), default=0)
+
+
+def _padded(column: Column, width: int, cells: Sequence[Cell], style: Style) -> list[str]:
+    pad_cell = str.ljust if column.align == "left" else str.rjust
+    return [pad_cell(cell, width) if isinstance(cell, str) and cell.isascii() else _padded_cell(column, width, cell, style) for cell in cells]
+
+
+def _padded_cell(column: Column, width: int, cell: Cell, style: Style) -> str:
+    text, painted = (cell, cell) if isinstance(cell, str) else (cell[0], style.paint(*cell))
+    fill = " " * (width - display_width(text))
+    return painted + fill if column.align == "left" else fill + painted
 
 
 def _text(cell: Cell) -> str:
@@ -143,18 +202,3 @@ def _give_way(columns: Sequence[Column], widths: list[int], room: int) -> None:
     for i, column in enumerate(columns):
         if column.wraps and used > room:
             widths[i] = max(LEAST_TEXT, widths[i] - (used - room))
-
-
-def _row_lines(columns: Sequence[Column], widths: Sequence[int], row: Sequence[Cell], style: Style, indent: int) -> list[str]:
-    cells = [wrap(_text(cell), width) if column.wraps else [_text(cell)] for cell, width, column in zip(row, widths, columns, strict=True)]
-    tones: list[Tone] = ["plain" if isinstance(cell, str) else cell[1] for cell in row]
-    lines = []
-    for level in range(max(len(cell) for cell in cells)):
-        parts = []
-        for cell, width, column, tone in zip(cells, widths, columns, tones, strict=True):
-            text = cell[level] if level < len(cell) else ""
-            fill = " " * max(0, width - display_width(text))
-            painted = style.paint(text, tone)
-            parts.append(painted + fill if column.align == "left" else fill + painted)
-        lines.append((" " * indent + (" " * GAP).join(parts)).rstrip(" "))
-    return lines

@@ -32,8 +32,9 @@ def standings(state: State, *, environment: str, models: Mapping[str, Model] | N
             doubts.setdefault(attempt.name, attempt)
     bound = {name for env, name in state.bindings if env == environment}
     known = bound | doubts.keys() | (models or {}).keys()
-    by_digest = _jobs_by_digest(state.jobs.values())
     wanted = sorted(known if names is None else known & set(names))
+    unbought = {model.spec.digest for name in wanted if name not in bound and (model := (models or {}).get(name)) is not None}
+    by_digest = _jobs_by_digest(job for job in state.jobs.values() if job.spec_digest in unbought) if unbought else {}
     return [_standing(name, state.job_of(environment, name), doubts.get(name), models, by_digest) for name in wanted]
 
 

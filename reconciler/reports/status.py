@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from reconciler.job import Attempt
+from reconciler.job import Attempt, Job
 from reconciler.model import Model
 from reconciler.reports.document import FORMAT_VERSION, plain
 from reconciler.reports.expected import expected_end, seconds_between, seconds_per_step
 from reconciler.reports.jobs import artifact_document
-from reconciler.reports.layout import Cell, Column, join_lines, paragraph, table
-from reconciler.reports.phases import PENDING, Standing, count_phases, standings, unbound_jobs
+from reconciler.reports.layout import Cell, Column, join_lines, paragraph, table_rows
+from reconciler.reports.phases import PENDING, PHASES, Standing, count_phases, standings, unbound_jobs
 from reconciler.reports.style import Style, Tone
 from reconciler.state import State
 from reconciler.text import format_duration, format_money, format_time, plural
@@ -20,10 +20,22 @@ _TONES: dict[str, Tone] = {"failed": "bad", "lost": "bad", "in_doubt": "bad", "s
 _COLUMNS = (Column(), Column(), Column(), Column())
 
 
-def status_document(state: State, *, environment: str, models: Mapping[str, Model] | None, now: str, names: Collection[str] | None = None) -> dict[str, Any]:
-    """The status document (contract §8). `now` is UTC, ISO 8601; `models` None leaves out what only manifests know."""
+def status_document(
+    state: State,
+    *,
+    environment: str,
+    models: Mapping[str, Model] | None,
+    now: str,
+    names: Collection[str] | None = None,
+    rows: Sequence[Standing] | None = None,
+) -> dict[str, Any]:
+    """The status document (contract §8). `now` is UTC, ISO 8601; `models` None leaves out what only manifests know.
+
+    `rows`: the standings of these names, where somebody has them already.
+    """
     pace = seconds_per_step(state)
-    rows = standings(state, environment=environment, models=models, names=names)
+    if rows is None:
+        rows = standings(state, environment=environment, models=models, names=names)
     document = {
         "format_version": FORMAT_VERSION,
         "environment": environment,
@@ -68,9 +80,19 @@ def _doubt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def status_text(state: State, style: Style, *, environment: str, models: Mapping[str, Model] | None, now: str, names: Collection[str] | None = None) -> str:
-    """One row per name, then the doubts with the commands that end them, then what else should be known."""
-    rows = standings(state, environment=environment, models=models, names=names)
+def status_text(
+    state: State,
+    style: Style,
+    *,
+    environment: str,
+    models: Mapping[str, Model] | None,
+    now: str,
+    names: Collection[str] | None = None,
+    rows: Sequence[Standing] | None = None,
+) -> str:
+    """One row per name, then the doubts with the commands that end them, then what else should be known. `rows` as in `status_document`."""
+    if rows is None:
+        rows = standings(state, environment=environment, models=models, names=names)
     head = f"Environment {style.foreign(environment)} · {plural(len(rows), 'model')} · state serial {state.serial}"
     lines = [style.own(head), "", *_row_lines(rows, state, style, now)]
     lines += _doubt_lines(state, style, now)
@@ -82,22 +104,24 @@ def status_text(state: State, style: Style, *, environment: str, models: Mapping
     return join_lines(lines)
 
 
-def _row_lines(rows: list[Standing], state: State, style: Style, now: str) -> list[str]:
+def _row_lines(rows: Sequence[Standing], state: State, style: Style, now: str) -> list[str]:
     pace = seconds_per_step(state)
+    phases: dict[str, Cell] = {phase: (phase.replace("_", " "), _TONES.get(phase, "plain")) for phase in PHASES}
+    cells: list[Sequence[Cell]] = [
+        style.foreign_all([row.name for row in rows]),
+        [phases[row.phase] for row in rows],
+        [_when(row, style, now, pace) for row in rows],
+        style.foreign_all([row.job.request_id if row.job else "" for row in rows]),
+    ]
     lines: list[str] = []
-    cells: list[list[Cell]] = []
-    for row in rows:
-        end = expected_end(row.job, pace) if row.job else None
-        request = style.foreign(row.job.request_id) if row.job else ""
-        phase: Cell = (row.phase.replace("_", " "), _TONES.get(row.phase, "plain"))
-        cells.append([style.foreign(row.name), phase, _when(row, end, style, now), request])
-    for row, line in zip(rows, table(_COLUMNS, cells, style, indent=2), strict=True):
-        lines.append(line)
-        lines += _details(row, style)
+    for row, own in zip(rows, table_rows(_COLUMNS, cells, style, indent=2), strict=True):
+        lines += own
+        if row.job is not None and (row.job.error or row.job.artifacts):
+            lines += _details(row.job, style)
     return lines
 
 
-def _when(row: Standing, end: str | None, style: Style, now: str) -> str:
+def _when(row: Standing, style: Style, now: str, pace: Mapping[str, float]) -> str:
     job, attempt = row.job, row.attempt
     if attempt is not None:
         return f"sent {format_time(attempt.sent_at, today=now)}"
@@ -105,7 +129,7 @@ def _when(row: Standing, end: str | None, style: Style, now: str) -> str:
         return ""
     if row.phase not in PENDING:
         return style.foreign(format_time(job.settled_at or job.submitted_at, today=now))
-    age = seconds_between(job.submitted_at, now)
+    age, end = seconds_between(job.submitted_at, now), expected_end(job, pace)
     left = seconds_between(now, end) if end else None
     text = "" if age is None else f"since {format_duration(age)}"
     if left is None:
@@ -113,12 +137,10 @@ def _when(row: Standing, end: str | None, style: Style, now: str) -> str:
     return f"{text}, about {format_duration(left)} more" if left > 0 else f"{text}, expected {format_duration(-left)} ago"
 
 
-def _details(row: Standing, style: Style) -> list[str]:
+def _details(job: Job, style: Style) -> list[str]:
     """What is too long for a column. URLs stay on one line, whatever the width, so that they can be copied."""
-    if row.job is None:
-        return []
-    lines = paragraph(style.foreign(row.job.error), style, first=" " * 6) if row.job.error else []
-    return lines + [" " * 6 + style.foreign(artifact.url, limit=4096) for artifact in row.job.artifacts]
+    lines = paragraph(style.foreign(job.error), style, first=" " * 6) if job.error else []
+    return lines + [" " * 6 + style.foreign(artifact.url, limit=4096) for artifact in job.artifacts]
 
 
 def _doubt_lines(state: State, style: Style, now: str) -> list[str]:
@@ -133,7 +155,7 @@ def _doubt_lines(state: State, style: Style, now: str) -> list[str]:
     return lines
 
 
-def _counts(rows: list[Standing], unbound: int) -> str:
+def _counts(rows: Sequence[Standing], unbound: int) -> str:
     counts = ", ".join(f"{count:,} {phase.replace('_', ' ')}" for phase, count in count_phases(rows).items()) or "no models"
     more = f"; {plural(unbound, 'job')} that no name points to" if unbound else ""
     return f"Status: {counts}{more}."

@@ -5,11 +5,12 @@ Which of these an output has is found out by the commands (tty, encoding, enviro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.plan.action import Action
-from reconciler.text import ascii_only, safe
+from reconciler.text import ascii_only, safe, safe_all
 
 Tone = Literal["plain", "bad", "warn", "good", "calm", "faint", "strong"]
 """What a colour says again that a word beside it has said already."""
@@ -63,6 +64,11 @@ class Style:
     def foreign(self, value: object, *, limit: int = 500) -> str:
         """Text of others: inert, and in the output's alphabet."""
         return self.own(safe(value, "terminal", limit=limit))
+
+    def foreign_all(self, values: Sequence[str], *, limit: int = 500) -> list[str]:
+        """As `foreign`, of many texts."""
+        texts = safe_all(values, limit=limit)
+        return list(texts) if self.unicode else list(map(ascii_only, texts))
 
     def paint(self, text: str, tone: Tone) -> str:
         """`text` in colour where the output has colours. Its width stays the same."""

@@ -15,12 +15,27 @@ from pathlib import Path
 
 from reconciler.errors import StateProblem
 from reconciler.job import Attempt
+from reconciler.ledger import Ledger, Purchased
 from reconciler.ports import Head, Journal
 from reconciler.state import State
+from reconciler.store.brief import read_ledger
 from reconciler.store.connection import is_there, is_whole, open_for_reading
 from reconciler.store.duplicates import with_duplicates_noted
-from reconciler.store.late import Fetch, Mark
-from reconciler.store.load import AttemptsWanted, CaughtUp, Held, catch_up, changed, check_rows, fold_anew, level, read_attempts, read_book, read_rows
+from reconciler.store.late import Fetch, Late, Mark
+from reconciler.store.load import (
+    AttemptsWanted,
+    CaughtUp,
+    Held,
+    catch_up,
+    changed,
+    check_rows,
+    fold_anew,
+    level,
+    read_attempts,
+    read_book,
+    read_rows,
+    read_unsettled,
+)
 from reconciler.store.part import Part, Wanted, check_indexes, read_part
 from reconciler.store.proofs import Proofs
 from reconciler.store.rows import DAMAGED
@@ -65,13 +80,34 @@ class Reader:
             if claim is None or not read_book(connection, held) or (caught := self._level(held)) is None:
                 return None
             if not self._proofs.is_proved(f"{claim} indexes"):
-                if not self._proofs.is_proved(claim):
-                    check_rows(connection)
-                    self._proofs.prove(claim)
+                self._make_sure(connection, claim)
                 check_indexes(connection)
                 self._proofs.prove(f"{claim} indexes")
             part = read_part(connection, held, wanted, self._attempts)
             return part._replace(state=with_duplicates_noted(replace(part.state, notes=caught.notes)))
+
+    def ledger(self) -> Purchased:
+        """What was bought, in brief where that is cheaper. Raises StateProblem as `view` does."""
+        return self._ledger() or self.view()
+
+    def _ledger(self) -> Ledger | None:
+        with hurried(), self._opened() as opened:
+            if opened is None or self._proofs is None or not self._is_large():
+                return None
+            connection, inode = opened
+            held = Held()
+            if not read_book(connection, held) or (caught := self._level(held)) is None:
+                return None
+            self._make_sure(connection, self._claim(inode))
+            held.late, held.unsettled = Late(self._attempts, held.mark), read_unsettled(connection, held, is_proved=True)
+            return read_ledger(connection, held, notes=with_duplicates_noted(held.snapshot(caught.notes)).notes)
+
+    def _make_sure(self, connection: sqlite3.Connection, claim: str | None) -> None:
+        """Check all rows, unless they were before."""
+        if self._proofs is None or claim is None or not self._proofs.is_proved(claim):
+            check_rows(connection)
+            if self._proofs is not None and claim is not None:
+                self._proofs.prove(claim)
 
     def folded(self) -> State:
         """What a rebuilt state would say."""

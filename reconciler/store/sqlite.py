@@ -11,6 +11,7 @@ from pathlib import Path
 from reconciler.errors import StateProblem
 from reconciler.fact import Draft, outcome
 from reconciler.job import Attempt, Binding, Job, Sent
+from reconciler.ledger import Purchased
 from reconciler.ports import Journal, Owner, Whose
 from reconciler.state import State, fold_all
 from reconciler.store.book import write_book, write_waiting
@@ -58,6 +59,10 @@ class SqliteStore:
     def part(self, wanted: Wanted) -> Part | None:
         """See `Reader.part`."""
         return self._reader.part(wanted)
+
+    def ledger(self) -> Purchased:
+        """See `Reader.ledger`."""
+        return self._reader.ledger()
 
     @contextlib.contextmanager
     def hold(self, owner: Owner, *, wait_seconds: float) -> Iterator[SqliteWriter]:

@@ -177,7 +177,8 @@ def test_a_saved_plan_that_another_runner_has_carried_out_partly_buys_the_rest(f
 
 def test_a_pause_reaches_a_runner_in_the_middle_of_its_apply(forge: Make, emulator: Emulator) -> None:
     """The next intent meets a moved head, and the new plan is refused."""
-    emulator.latency_seconds = 1.0
+    assert emulator._server is not None
+    emulator._server.latency_seconds = 0.5
     here = forge(40)
     buyer, somebody = here.clone("buyer"), here.clone("somebody")
     process = buyer.start("apply", "-auto-approve", "-parallelism=1")

@@ -17,6 +17,10 @@ from reconciler.errors import StateProblem
 from reconciler.fact import Draft, binding, intent, outcome, pause, settled
 from reconciler.job import Artifact, Phase, Sent
 from reconciler.journal.file import FileJournal
+from reconciler.ledger import Bill, Bound, Ledger
+from reconciler.reports.cost import cost_report
+from reconciler.reports.jobs import jobs_text
+from reconciler.reports.style import Style
 from reconciler.state import State
 from reconciler.store import reading, rows
 from reconciler.store.part import Wanted
@@ -115,6 +119,34 @@ def test_a_part_is_what_a_whole_state_says_of_it(tmp_path: Path, seed: int) -> N
         assert (part.totals.bought, part.totals.bought_jobs, part.totals.world) == (sum(bills, Decimal(0)), len(bills), right.world)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_ledger_is_what_a_state_says_in_brief(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    trunk = random_history(chance, History(), 0)
+    folder = tmp_path / "project"
+    right = held(folder, *[random_history(chance, trunk.fork(), 10), random_history(chance, trunk.fork(), 20)][: 1 + seed % 2])
+    whole, memory = remembering(folder, proofs(folder)).view(whole=True), proofs(folder)
+    for _ in range(2):
+        ledger = remembering(folder, memory).ledger()
+        assert isinstance(ledger, Ledger)
+        assert list(ledger.jobs.values()) == [Bill(*(getattr(job, name) for name in Bill._fields)) for job in right.jobs.values()]
+        assert list(ledger.bindings.items()) == [(k, Bound(*(getattr(b, name) for name in Bound._fields))) for k, b in whole.bindings.items()]
+        assert (ledger.doubts, ledger.notes, ledger.pause, ledger.serial) == (whole.doubts, whole.notes, whole.pause, whole.serial)
+        for by in ("month", "model", "label.team"):
+            assert cost_report(ledger, by=by, timezone="Asia/Tokyo") == cost_report(whole, by=by, timezone="Asia/Tokyo")
+        assert jobs_text(ledger, Style.plain(80)) == jobs_text(whole, Style.plain(80))
+
+
+def test_a_ledger_of_a_state_that_is_behind_has_everything(tmp_path: Path) -> None:
+    bought(tmp_path, 2)
+    old = (tmp_path / "reconciler.db").read_bytes()
+    with remembering(tmp_path, proofs(tmp_path)).hold(OWNER, wait_seconds=0) as writer:
+        writer.record([intent(attempt(7))])
+        writer.record_outcome(accepted(7))
+    (tmp_path / "reconciler.db").write_bytes(old)
+    assert remembering(tmp_path, proofs(tmp_path)).ledger().jobs.keys() == {"j-0", "j-1", "j-7"}
+
+
 def _assert_part(part: State, right: State, wanted: Wanted) -> None:
     bound = {b.job for (e, n), b in right.bindings.items() if e == wanted.environment and n in wanted.names}
     digests = {*wanted.digests, *(right.jobs[key].spec_digest for key in bound)}
@@ -207,6 +239,7 @@ def test_no_bit_flip_of_a_checked_state_changes_what_is_known(tmp_path: Path) ->
     whole, chance = path.read_bytes(), random.Random(4)
     store = remembering(tmp_path, proofs(tmp_path))
     right, part = store.view(whole=True), store.part(wanted)
+    ledger = store.ledger()
     found = 0
     for _ in range(150):
         flipped = bytearray(whole)
@@ -217,6 +250,7 @@ def test_no_bit_flip_of_a_checked_state_changes_what_is_known(tmp_path: Path) ->
             seen = remembering(tmp_path, proofs(tmp_path)).view()
             assert (seen.attempts, seen.jobs, seen.bindings) == (right.attempts, right.jobs, right.bindings), position
             assert remembering(tmp_path, proofs(tmp_path)).part(wanted) == part, position
+            assert remembering(tmp_path, proofs(tmp_path)).ledger().jobs == ledger.jobs, position
         except StateProblem:
             found += 1
     assert found > 20
