@@ -72,12 +72,17 @@ def _read(path: Path, most: int) -> bytes:
 
 def files_of(path: Path) -> list[Entry]:
     """The files that make the data set in the folder at `path`: all, by name, but what operating systems leave behind. Raises ReconcilerError."""
-    if path.is_symlink():
-        raise ReconcilerError("it is a symbolic link, which is not followed; put the folder itself there")
+    refuse_link(path)
     try:
         return [entry for entry in entries_of(path) if not is_junk(entry.name)]
     except Unopened as why:
         raise unusable(why) from None
+
+
+def refuse_link(path: Path) -> None:
+    """Raise ReconcilerError for a link: what it leads to may be something else by the time it is read."""
+    if path.is_symlink():
+        raise ReconcilerError("it is a symbolic link, which is not followed; put the data themselves there")
 
 
 def unusable(why: Unopened) -> ReconcilerError:

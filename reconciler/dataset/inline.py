@@ -16,7 +16,7 @@ from typing import NamedTuple
 from reconciler.dataset.archive import opened
 from reconciler.dataset.entry import Entry
 from reconciler.dataset.finding import Unopened
-from reconciler.dataset.folder import files_of, line_of, pieces_of, unusable
+from reconciler.dataset.folder import files_of, line_of, pieces_of, refuse_link, unusable
 from reconciler.errors import ReconcilerError
 
 MOST_FILES = 10_000
@@ -37,6 +37,7 @@ class Packed(NamedTuple):
 
 def require_sendable(path: Path, most_bytes: int) -> None:
     """Raise ReconcilerError unless the data at `path` are a zip, or make one, of at most `most_bytes`. Reads names and sizes only."""
+    refuse_link(path)
     if path.is_dir():
         _require_small(files_of(path), most_bytes)
         return
