@@ -72,7 +72,7 @@ def _bought(n: int, model: Model, *, pending: bool, world: str, endpoint: str) -
     who = {"actor": "", "commit": "", "run_url": "", "key": ""}
     yield Draft(Kind.INTENT, AT, {"attempt": attempt, **base, "spec": model.spec.document(), **sent, **who})
     yield Draft(Kind.OUTCOME, AT, {"attempt": attempt, "verdict": "accepted", "job": job, "request_id": request, "http_status": 200})
-    yield Draft(Kind.BINDING, AT, {"environment": "default", "name": model.name, "job": job, "metadata": model.metadata})
+    yield Draft(Kind.BINDING, AT, {"environment": "default", "name": model.name, "job": job, "metadata": model.metadata, "reason": "train"})
     if not pending:
         weights = {"role": "weights", "url": f"https://files.example.com/{n:08}.safetensors", "path": "output", "file_name": "", "size_bytes": None}
         yield Draft(Kind.SETTLED, AT, {"job": job, "request_id": request, "phase": "succeeded", "error": "", "charged": True, "artifacts": [weights]})

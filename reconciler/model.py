@@ -45,6 +45,11 @@ class Dataset:
         """The URL, or else the path, for people."""
         return self.url or self.path or ""
 
+    @property
+    def is_known_by_its_files(self) -> bool:
+        """Whether it depends on what lies in a folder of the project, and so changes without a manifest changing."""
+        return self.path is not None and (not self.url or (self.sha256 is None and self.id is None))
+
 
 @dataclass(frozen=True, slots=True)
 class Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.commands.answers import Answer, answered
 from reconciler.commands.context import Context, open_project, open_store
 from reconciler.commands.problems import show_notes
 from reconciler.commands.style import style
@@ -16,14 +17,17 @@ from reconciler.text import nearest, safe
 
 def run_list(context: Context, *, json: bool) -> int:
     """All of them, oldest first."""
-    store = open_store(context, open_project(context))
-    if json:
-        context.out.write(json_text(jobs_document(store.view())))
-        return 0
-    bought = store.ledger()
-    show_notes(context, bought)
-    context.out.write(jobs_text(bought, style(context)))
-    return 0
+    project = open_project(context)
+
+    def made() -> Answer:
+        store = open_store(context, project)
+        if json:
+            return Answer(json_text(jobs_document(store.view())), 0, lasts=True)
+        bought = store.ledger()
+        show_notes(context, bought)
+        return Answer(jobs_text(bought, style(context)), 0, lasts=not bought.notes)
+
+    return answered(context, project, made)
 
 
 def run_show(context: Context, *, job: str, json: bool) -> int:

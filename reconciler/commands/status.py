@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from reconciler.commands.answers import Answer, answered
 from reconciler.commands.context import Context, environment_name, load_catalog, open_project, open_store
 from reconciler.diagnostics import Diagnostic
 from reconciler.errors import InDoubt, Interrupted, Invalid, JobFailed
@@ -22,6 +23,10 @@ BAD = (str(Phase.FAILED), str(Phase.LOST), "held")
 def run(context: Context, *, names: Sequence[str], json: bool) -> int:
     """Print it once. 7 with a doubt, 8 with a failed job, else 0."""
     project = open_project(context)
+    return answered(context, project, lambda: _answer(context, project, names, json=json))
+
+
+def _answer(context: Context, project: Project, names: Sequence[str], *, json: bool) -> Answer:
     environment = environment_name(context, project)
     state = open_store(context, project).view()
     models = _models(context, project)
@@ -29,18 +34,18 @@ def run(context: Context, *, names: Sequence[str], json: bool) -> int:
     _check_names(names, [row.name for row in rows])
     if names:
         rows = [row for row in rows if row.name in names]
-    now = context.clock.now()
+    now, code = context.clock.now(), _exit_code(state, rows, names)
     if json:
         from reconciler.reports.document import json_text
         from reconciler.reports.status import status_document
 
-        context.out.write(json_text(status_document(state, environment=environment, models=models, now=now, rows=rows)))
-    else:
-        from reconciler.commands.style import style
-        from reconciler.reports.status import status_text
+        return Answer(json_text(status_document(state, environment=environment, models=models, now=now, rows=rows)), code, lasts=False)
+    from reconciler.commands.style import style
+    from reconciler.reports.status import status_text
 
-        context.out.write(status_text(state, style(context), environment=environment, models=models, now=now, rows=rows))
-    return _exit_code(state, rows, names)
+    is_moving = models is None or any(model.dataset.is_known_by_its_files for model in models.values())
+    is_moving = is_moving or bool(state.doubts) or any(job.phase.is_pending for job in state.jobs.values())
+    return Answer(status_text(state, style(context), environment=environment, models=models, now=now, rows=rows), code, lasts=not is_moving)
 
 
 def run_watch(context: Context, *, names: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from reconciler.manifest.layers import FieldPlaces
 from reconciler.manifest.part import Part
 from reconciler.model import Dataset, Lifecycle, Model, Spec
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: to be raised when the bytes of an older program would be read wrongly."""
 _AS_USUAL = Lifecycle()
 
@@ -44,7 +44,7 @@ def _row(model: Model, shapes: dict[tuple[str, ...], int]) -> list[Any]:
         [model.name, *model.place[1:], model.labels, model.description, model.trigger],
         0 if model.lifecycle == _AS_USUAL else list(model.lifecycle),
         [spec.trainer, identity, _place_in(shapes, names), values, spec.generation, spec.salt, spec.digest],
-        [data.url, data.identity, data.sha256, data.id, data.images],
+        [data.url, data.identity, data.sha256, data.id, data.images, data.path],
         [_place_in(shapes, fields.names), list(fields.places)],
     ]
 

@@ -79,9 +79,9 @@ def _entries(fact: Fact, state: State, specs: dict[tuple[str, str], Mapping[str,
         case Kind.SETTLED:
             job = state.jobs[str(data["job"])]
             yield Entry(fact.at, job.environment, job.name, str(data["phase"]), why=str(data["error"]), job=job.id, request_id=job.request_id)
-        case Kind.BINDING if str(data["reason"]) not in _BOUGHT_BINDINGS:
+        case Kind.BINDING if str(data.get("reason", "")) not in _BOUGHT_BINDINGS:
             why = str(data["metadata"].get("removed") or "")
-            yield Entry(fact.at, str(data["environment"]), str(data["name"]), str(data["reason"]), ZERO, why=why, job=_text(data, "job"))
+            yield Entry(fact.at, str(data["environment"]), str(data["name"]), str(data.get("reason", "")), ZERO, why=why, job=_text(data, "job"))
         case Kind.PAUSE:
             yield Entry(fact.at, "", "", "paused", actor=str(data["actor"]), why=str(data["reason"]))
         case Kind.RESUME:

@@ -23,8 +23,8 @@ _OVERLAP = 4096
 
 
 def key_of_the_run():
-    """Workers of pytest-xdist are children of the first process, and have its key."""
-    return os.environ.setdefault(_VARIABLE, "suite" + secrets.token_hex(16) + "/+=&%")
+    """Workers of pytest-xdist are children of the first process, and have its key; no variable of theirs holds it as it is."""
+    return "suite" + os.environ.setdefault(_VARIABLE, secrets.token_hex(16)) + "/+=&%"
 
 
 def shapes_of(key):

@@ -21,7 +21,7 @@ from bench.inputs import write_project
 from reconciler.cache import witness
 from reconciler.cache.folder import MAGIC, MOST_ENTRIES, Folder
 from reconciler.cli.run import run
-from reconciler.commands import remember
+from reconciler.commands import kept, watch
 from reconciler.commands.clock import SystemClock
 from reconciler.commands.remember import Memory
 
@@ -300,8 +300,9 @@ def test_settings_are_part_of_the_question(project: Path, plan: Plan, setting: d
 def test_another_program_is_another_question(project: Path, plan: Plan, made: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan()
     copy = tmp_path / "program"
-    shutil.copytree(remember.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(remember, "PACKAGE", copy)
+    shutil.copytree(kept.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for owner in (kept, watch):
+        monkeypatch.setattr(owner, "PACKAGE", copy)
     plan()
     assert len(made) == 1
     with (copy / "plan/make.py").open("a") as file:

@@ -1,0 +1,91 @@
+"""Answers: what a command that only looks has printed, and would print again, because nothing that it depends on has changed.
+
+For commands that list everything: in a large project making the list takes seconds, and printing it none. Whoever makes
+an answer says whether it lasts: nothing in it may depend on the moment, beside the day.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import astuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconciler import __version__
+from reconciler.cache.witness import same_content, untouched
+from reconciler.canonical import digest_of
+from reconciler.commands.kept import cache_folder
+from reconciler.commands.style import style
+from reconciler.commands.watch import Inputs, Listed, Watch, inputs_of, validity
+
+if TYPE_CHECKING:
+    from reconciler.cache.folder import Folder
+    from reconciler.commands.context import Context
+    from reconciler.project import Project
+
+FORMAT = 1
+WORTH_CHARACTERS = 200_000
+"""What is shorter was made in no time, and is made again."""
+
+
+class Answer(NamedTuple):
+    """What is printed, and the exit code; `lasts` is false where it depends on the moment, or something was said beside it."""
+
+    text: str
+    code: int
+    lasts: bool
+
+
+def answered(context: Context, project: Project, make: Callable[[], Answer]) -> int:
+    """Print the answer, as it was made before or as `make` makes it. Its exit code. Raises what `make` raises."""
+    folder, watch = cache_folder(context), Watch(context)
+    name = f"answer-{_key(context, watch)}"
+    known = None if folder is None else _recalled(context, project, watch, folder, name)
+    answer = _made(context, project, watch, folder, name, make) if known is None else known
+    context.out.write(answer.text)
+    return answer.code
+
+
+def _recalled(context: Context, project: Project, watch: Watch, folder: Folder, name: str) -> Answer | None:
+    head, _, text = (folder.get(name) or b"").partition(b"\n")
+    try:
+        document = json.loads(head)
+        begin, end = document["valid"]
+        known = inputs_of(document["program"], document["files"])
+        code, problems = int(document["code"]), document["found"]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    if not begin <= context.clock.now() < end:
+        return None
+    listed = watch.list(project.manifests, project.state_path)
+    now = watch.look(listed, known) if listed is not None and listed.problems == problems else None
+    if now is None or not same_content(known.program, now.program) or not same_content(known.files, now.files):
+        return None
+    return Answer(text.decode("utf-8", "surrogatepass"), code, lasts=True)
+
+
+def _made(context: Context, project: Project, watch: Watch, folder: Folder | None, name: str, make: Callable[[], Answer]) -> Answer:
+    listed = watch.list(project.manifests, project.state_path) if folder is not None and project.journal == "file" else None
+    before = None if listed is None else watch.look(listed, glance=True)
+    answer = make()
+    if folder is not None and listed is not None and before is not None and answer.lasts and len(answer.text) >= WORTH_CHARACTERS:
+        after = watch.look(listed, before)
+        if after is not None and untouched(before.program, after.program) and untouched(before.files, after.files):
+            folder.put(name, _packed(answer, after, listed, validity(context.clock.now(), project)))
+    return answer
+
+
+def _packed(answer: Answer, inputs: Inputs, listed: Listed, valid: tuple[str, str]) -> bytes:
+    head = {"program": inputs.program, "files": inputs.files, "found": listed.problems, "valid": valid, "code": answer.code}
+    return json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n" + answer.text.encode("utf-8", "surrogatepass")
+
+
+def _key(context: Context, watch: Watch) -> str:
+    """What was asked, as whom and on which screen."""
+    settings = context.settings
+    values = [[setting.value, setting.origin] for setting in (settings.environment, settings.endpoint, settings.state_path)]
+    variables = {name: [setting.value, setting.origin] for name, setting in settings.variables.items()}
+    look = list(astuple(style(context)))
+    asked = [FORMAT, __version__, sys.implementation.cache_tag, watch.project_digest, context.arguments, values, variables, look]
+    return digest_of(asked).removeprefix("sha256:")[:32]
