@@ -8,6 +8,7 @@
         BudgetRefused  4   budget
         Paused         4   paused
       PlanChanged      5   plan_changed
+        DataChanged    5   plan_changed  of one model; the others go on
       Locked           6   locked
       InDoubt          7   in_doubt
       JobFailed        8   job_failed
@@ -97,6 +98,10 @@ class PlanChanged(ReconcilerError):
 
     exit_code = 5
     failure_reason = "plan_changed"
+
+
+class DataChanged(PlanChanged):
+    """The data of this model are not what was planned; nothing was sent for it. Review a new plan."""
 
 
 class Locked(ReconcilerError):

@@ -14,13 +14,20 @@ from reconciler.diagnostics import Place
 from reconciler.trainer import Scalar, Trainer
 
 DEFAULT_ENVIRONMENT = "default"
+MAX_DATA_URL = 10 * 1024 * 1024
+"""The longest data: URL, in characters: a request carries it whole."""
+INLINE = "data:application/zip;base64,"
+"""How local data begin when they are sent inside of a request."""
+MOST_INLINE_BYTES = (MAX_DATA_URL - len(INLINE)) // 4 * 3
+"""The largest zip that fits into such a URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """What a job is trained on: the URL that is sent, and the identity that decides whether it is the same data.
 
-    `identity` begins with its kind: `id:`, `sha256:`, `folder:` or `url:` (the URL without signing parameters).
+    `identity` begins with its kind: `id:`, `sha256:`, `folder:` or `url:` (the URL without signing parameters). `url` is
+    empty where the data at `path` are sent themselves.
     """
 
     url: str
@@ -30,11 +37,18 @@ class Dataset:
     images: int | None = None
     path: str | None = None
     """Where the same data lies here, relative to the project folder."""
+    content: str | None = None
+    """Of data that are sent themselves: what was read at `path`, as `folder:` or `sha256:` and the digest. Nothing else may be sent."""
+
+    @property
+    def where(self) -> str:
+        """The URL, or else the path, for people."""
+        return self.url or self.path or ""
 
     @property
     def is_known_by_its_files(self) -> bool:
-        """Whether its identity is what lies in a folder of the project, and so changes without a manifest changing."""
-        return self.path is not None and self.sha256 is None and self.id is None
+        """Whether it depends on what lies in a folder of the project, and so changes without a manifest changing."""
+        return self.path is not None and (not self.url or (self.sha256 is None and self.id is None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from reconciler.commands.approval import check_approval, read_approved, refuse
 from reconciler.commands.context import ON_A_BRANCH, Context, environment_name, load_catalog, open_project, open_store, planned_endpoint
 from reconciler.commands.ending import announcement, apply_summary, halted_by, waited_code
+from reconciler.commands.local import sent_from
 from reconciler.commands.options import ApplyOptions
 from reconciler.commands.pause import pause_file, standing_pause
 from reconciler.commands.permissions import warn_of_permissions
@@ -30,7 +31,7 @@ from reconciler.engine.origin import refuse_other_world
 from reconciler.engine.pace import pace_of
 from reconciler.engine.refresh import POLLS_AT_ONCE, Poller, to_poll
 from reconciler.engine.stop import Stop
-from reconciler.errors import ApiProblem, Declined, HeadMoved, Interrupted, ReconcilerError, Refused
+from reconciler.errors import ApiProblem, Declined, HeadMoved, Interrupted, PlanChanged, ReconcilerError, Refused
 from reconciler.errors import InDoubt as Doubtful
 from reconciler.event import Event
 from reconciler.model import Catalog
@@ -260,6 +261,7 @@ class _Run:
             watch=lambda jobs: poller.wait(jobs, seconds=math.inf),
             ask_beside=poller.ask_beside,
             news=poller.news,
+            url_of=sent_from(self.context.root),
             is_paused=lambda: standing_pause(pauses),
             is_shared=self.is_shared,
             totals=self.totals,
@@ -298,6 +300,9 @@ class _Run:
         if self.stop.is_requested:
             return 128 + self.stop.signal_number
         refused = "" if self.poller is None else self.poller.refused
+        if self.totals.is_only_stale and not refused:
+            self.report.reason = PlanChanged.failure_reason
+            return PlanChanged.exit_code
         if self.totals.problems or refused:
             self.report.reason = ApiProblem.failure_reason
             return ReconcilerError.exit_code

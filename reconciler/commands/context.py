@@ -19,6 +19,7 @@ from reconciler.settings import STATE_VARIABLE, Provenance, Settings, provenance
 from reconciler.text import nearest, safe
 
 if TYPE_CHECKING:
+    from reconciler.commands.local import LocalData
     from reconciler.diagnostics import Diagnostic
     from reconciler.journal.file import FileJournal
     from reconciler.manifest.catalog import Only
@@ -182,31 +183,30 @@ def load_catalog(
 
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
     environment = environment_name(context, project)
+    local = local_data(context, kept=kept)
     catalog, diagnostics = load(
         context.root,
         project,
         environment=environment,
         variables=variables,
-        folder_digest=folder_digest(),
+        folder_digest=local,
         today=context.clock.now()[:10],
         shelf=manifest_shelf(context, environment) if kept else None,
         only=only,
         meanwhile=meanwhile,
     )
+    local.keep()
     if catalog is None:
         raise Invalid(diagnostics)
     return catalog, diagnostics
 
 
-def folder_digest() -> Callable[[Path], str]:
-    """The function that digests a local dataset, handed to the manifests so that they need not know how."""
+def local_data(context: Context, *, kept: bool = False) -> LocalData:
+    """What digests local data, handed to the manifests so that they need not know how. `kept`: files that look as they did need not be read again."""
+    from reconciler.commands.kept import cache_folder
+    from reconciler.commands.local import LocalData
 
-    def digest(path: Path) -> str:
-        from reconciler.dataset.folder import content_digest
-
-        return content_digest(path)
-
-    return digest
+    return LocalData(context.root, cache_folder(context) if kept else None)
 
 
 def trainers_here(context: Context) -> Mapping[str, Trainer]:

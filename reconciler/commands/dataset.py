@@ -90,13 +90,14 @@ def chosen_models(models: Mapping[str, Model], names: Sequence[str]) -> list[Mod
 
 
 def sources_of(models: Sequence[Model]) -> list[Source]:
-    """Every place of a data set once, with its models: the local one where there is one, and the URL."""
+    """Every place of a data set once, with its models: the local one where there is one, and the URL where there is one."""
     found: dict[tuple[str, bool, bool], list[Model]] = {}
     for model in models:
         needs = not dict(model.spec.parameters).get("default_caption")
         if model.dataset.path is not None:
             found.setdefault((model.dataset.path, True, needs), []).append(model)
-        found.setdefault((model.dataset.url, False, needs), []).append(model)
+        if model.dataset.url:
+            found.setdefault((model.dataset.url, False, needs), []).append(model)
     return [Source(location, local, needs, tuple(users)) for (location, local, needs), users in found.items()]
 
 

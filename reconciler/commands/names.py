@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reconciler.commands.context import Context, folder_digest, open_project, open_store
+from reconciler.commands.context import Context, local_data, open_project, open_store
 from reconciler.errors import ReconcilerError
 from reconciler.model import DEFAULT_ENVIRONMENT
 
@@ -30,9 +30,10 @@ def _names(context: Context) -> set[str]:
         return found
     chosen = context.settings.environment.value
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
+    local = local_data(context, kept=True)
     for environment in [chosen] if chosen is not None else sorted(project.environments) or [DEFAULT_ENVIRONMENT]:
         try:
-            catalog, _ = load_catalog(context.root, project, environment=environment, variables=variables, folder_digest=folder_digest())
+            catalog, _ = load_catalog(context.root, project, environment=environment, variables=variables, folder_digest=local)
         except ReconcilerError:
             continue
         found |= set() if catalog is None else set(catalog.models)

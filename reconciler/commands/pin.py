@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.commands.context import Context, folder_digest, open_project, open_store, planned_endpoint, project_settings
+from reconciler.commands.context import Context, local_data, open_project, open_store, planned_endpoint, project_settings
 from reconciler.commands.dataset import MOST_FETCHED_BYTES, Source, at_hand, fetcher_of, sources_of
 from reconciler.commands.fmt import NOT_IN_ORDER, File, replace_file
 from reconciler.errors import Invalid, ReconcilerError
@@ -76,7 +76,7 @@ def _catalogs(context: Context, project: Project) -> list[Catalog]:
     found = []
     for environment in sorted(project.environments) or [DEFAULT_ENVIRONMENT]:
         catalog, diagnostics = load_catalog(
-            context.root, project, environment=environment, variables=variables, folder_digest=folder_digest(), today=context.clock.now()[:10]
+            context.root, project, environment=environment, variables=variables, folder_digest=local_data(context), today=context.clock.now()[:10]
         )
         if catalog is None:
             raise Invalid(diagnostics, "nothing was written: what a digest would cost is known only when every environment can be read")
@@ -144,7 +144,7 @@ def _conclude(found: _Found, name: str, models: Sequence[Model], seen: Mapping[s
         if any(model.dataset.sha256 is None for model in models):
             found.remote.append(name)
         return
-    by_content = any(m.dataset.url[:5].lower() == "data:" or m.dataset.identity.startswith("folder:") for m in models)
+    by_content = any(m.dataset.url[:5].lower() in ("", "data:") or m.dataset.identity.startswith("folder:") for m in models)
     sha256 = None if by_content else next(iter(digests), None)
     images = {pin.images for pin in seen.values()}
     pin = Pin(sha256, next(iter(images)) if len(images) == 1 else None)
@@ -199,7 +199,8 @@ def _edited(context: Context, blocks: Mapping[str, list[Model]], pins: Mapping[s
         raw = read_bytes(context.root, path, problems)
         if raw is None:
             raise Invalid(problems.found, "nothing was written")
-        text, unwritten = pin_text(raw.decode("utf-8"), path, by_file[path])
+        local = [name for name in by_file[path] if not blocks[name][0].dataset.url]
+        text, unwritten = pin_text(raw.decode("utf-8"), path, by_file[path], local=local)
         left += unwritten
         file = File(path, raw, text)
         files += [] if file.is_in_order else [file]

@@ -67,7 +67,7 @@ def _text(context: Context, model: Model, values: list[Value]) -> str:
 def _values(model: Model, origins: Origins) -> list[Value]:
     """Everything that the model says, what it buys first."""
     spec = model.spec
-    values: list[tuple[str, object]] = [("trainer", spec.trainer), ("dataset", model.dataset.url), ("dataset identity", model.dataset.identity)]
+    values: list[tuple[str, object]] = [("trainer", spec.trainer), ("dataset", model.dataset.where), ("dataset identity", model.dataset.identity)]
     values += list(spec.parameters)
     values += [("generation", spec.generation), ("description", model.description), ("trigger", model.trigger)]
     values += [(f"labels.{key}", value) for key, value in model.labels]
@@ -88,7 +88,7 @@ def _shown(value: object) -> object:
 
 def _place(model: Model, path: str) -> Place | None:
     if path == "dataset":
-        path = "dataset.url" if "dataset.url" in model.fields else path
+        path = next((key for key in ("dataset.url", "dataset.path") if key in model.fields), path)
     if path == "dataset identity":
         kind = model.dataset.identity.partition(":")[0]
         return next((model.fields[p] for p in (f"dataset.{kind}", "dataset.url", "dataset.path", "dataset") if p in model.fields), None)

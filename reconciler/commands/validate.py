@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.commands.context import Context, environment_name, folder_digest
+from reconciler.commands.context import Context, environment_name, local_data
 from reconciler.commands.reports import Reporting, reported
 from reconciler.commands.style import style
 from reconciler.diagnostics import Diagnostic, has_errors, in_order
@@ -48,7 +48,10 @@ def load_everywhere(context: Context) -> list[Loaded]:
         environments = sorted(project.environments) or [DEFAULT_ENVIRONMENT]
     variables = {name: (setting.value, setting.origin) for name, setting in context.settings.variables.items()}
     today = context.clock.now()[:10]
-    return [load(context.root, environment=name, variables=variables, folder_digest=folder_digest(), today=today) for name in environments]
+    local = local_data(context, kept=True)
+    loaded = [load(context.root, environment=name, variables=variables, folder_digest=local, today=today) for name in environments]
+    local.keep()
+    return loaded
 
 
 def _text(context: Context, found: list[Diagnostic], loaded: list[Loaded], files: int, *, valid: bool) -> str:

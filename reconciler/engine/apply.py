@@ -21,7 +21,7 @@ from reconciler.errors import HeadMoved, ReconcilerError, Unacknowledged
 from reconciler.event import Event
 from reconciler.fact import Draft, binding
 from reconciler.job import Job, Phase
-from reconciler.model import Catalog
+from reconciler.model import Catalog, Dataset
 from reconciler.money import ZERO, Money
 from reconciler.plan.action import Action
 from reconciler.plan.change import Change, Plan
@@ -39,6 +39,8 @@ class Totals:
     bought: list[Bought] = field(default_factory=list)
     in_doubt: list[Bought] = field(default_factory=list)
     rejected: list[Bought] = field(default_factory=list)
+    stale: list[Bought] = field(default_factory=list)
+    """Not sent, because their data were not what was planned any more."""
     not_bought: list[Change] = field(default_factory=list)
     adopted: dict[str, str] = field(default_factory=dict)
     """name → the job that was taken over for it."""
@@ -58,6 +60,11 @@ class Totals:
     def sent(self) -> int:
         """How many purchases were tried."""
         return len(self.bought) + len(self.in_doubt) + len(self.rejected)
+
+    @property
+    def is_only_stale(self) -> bool:
+        """Whether nothing was sent, and all that is wrong is that data were changed since the plan."""
+        return bool(self.stale) and not self.sent and not self.halted and len(self.problems) == len(self.stale)
 
     def count(self, action: Action) -> None:
         """One more of that action was carried out."""
@@ -85,6 +92,8 @@ class Apply:
     """Asks about a job that was bought, while the next purchases are under way; does not wait."""
     news: Callable[[], Iterator[Event]] = lambda: iter(())
     """What was answered to that; asked for when every purchase in flight waits."""
+    url_of: Callable[[Dataset], str] = lambda dataset: dataset.url
+    """What to send of a dataset; see `Buyer`."""
     is_paused: Callable[[], str | None] = lambda: None
     is_shared: bool = False
     """The journal lies elsewhere, and others append to it too."""
@@ -158,7 +167,7 @@ class Apply:
     def _purchases(self) -> Iterator[Event]:
         orders = [self._order(change) for change in self._of(Action.TRAIN, Action.RETRAIN)]
         messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        buyer = Buyer(self.writer, self.api, self.clock, self.origin, self.stop, messages.put, is_shared=self.is_shared)
+        buyer = Buyer(self.writer, self.api, self.clock, self.origin, self.stop, messages.put, self.url_of, self.is_shared)
         shopping = Shopping(
             buy=buyer.buy,
             allowance=Allowance(limits_of(self.plan.budgets, ceiling=self.ceiling)),
@@ -209,9 +218,9 @@ class Apply:
                 case InDoubt():
                     totals.in_doubt.append(bought)
                 case verdict:
-                    totals.rejected.append(bought)
+                    (totals.stale if bought.is_stale else totals.rejected).append(bought)
                     totals.problems.append(f"{bought.order.change.name}: {verdict.message}")
-        totals.not_bought = [o.change for o in shopping.left]
+        totals.not_bought = [*(b.order.change for b in shopping.done if b.is_stale), *(o.change for o in shopping.left)]
         totals.halted, totals.refused_by_budget = shopping.halted, shopping.refused_by_budget
         totals.unacknowledged += sum(isinstance(error, Unacknowledged) for _, error in shopping.errors)
         for order, error in shopping.errors:

@@ -2,7 +2,8 @@
 
 The intent is durable before the first byte leaves; the answer is durable before anybody hears of it. A request is
 sent once. It is sent again only where the first one is proved not to have bought anything: never sent, or refused by
-a limiter in front of the trainer.
+a limiter in front of the trainer. Data that are sent themselves are read anew for every request and compared with what
+was planned; only the body that is on its way holds them.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any, assert_never
 from reconciler.canonical import body_bytes, digest_of_bytes
 from reconciler.engine.origin import Origin
 from reconciler.engine.stop import Stop
-from reconciler.errors import AlreadyOpen, StateProblem, Unacknowledged
+from reconciler.errors import AlreadyOpen, DataChanged, StateProblem, Unacknowledged
 from reconciler.event import Event
 from reconciler.fact import Draft, binding, intent, outcome, settled
 from reconciler.job import Attempt, Phase, Sent
-from reconciler.model import Model
+from reconciler.model import Dataset, Model
 from reconciler.plan.change import Change
 from reconciler.ports import Clock, TrainerApi, Writer
 from reconciler.text import format_money, money_text, redact
@@ -43,15 +44,11 @@ class Order:
     trainer: Trainer
     environment: str
 
-    def body(self) -> bytes:
+    def body(self, url: str) -> bytes:
         """The exact bytes to send: the dataset's URL and every parameter, defaults included."""
         spec = dict(self.model.spec.parameters)
         fields = {p.name: spec[p.name] for p in self.trainer.parameters if p.name in spec}
-        return body_bytes({self.trainer.dataset_field: self.model.dataset.url, **fields})
-
-    def kept_body(self) -> str:
-        """The body as it is remembered: without signing parameters and inline data. Nothing is ever sent from it."""
-        return redact(self.body().decode("utf-8"))
+        return body_bytes({self.trainer.dataset_field: url, **fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,8 @@ class Bought:
     attempt: str | None
     job: str | None = None
     stops_run: bool = False
+    is_stale: bool = False
+    """Nothing was sent, because the data were not what was planned any more."""
     spent: Decimal = Decimal("0.00")
     """What it cost or may have cost (USD)."""
 
@@ -77,6 +76,8 @@ class Buyer:
     origin: Origin
     stop: Stop
     tell: Callable[[Event], None]
+    url_of: Callable[[Dataset], str] = lambda dataset: dataset.url
+    """What to send of a dataset. Raises DataChanged where the data that are to be sent are not what was planned."""
     is_shared: bool = False
     """The journal lies elsewhere: an id is said before it is on its way there, should this disk be gone tomorrow."""
 
@@ -87,7 +88,10 @@ class Buyer:
         """
         unsent = limited = 0
         while True:
-            attempt, verdict = self._send(order)
+            try:
+                attempt, verdict = self._send(order)
+            except DataChanged as changed:
+                return self._refused(order, changed)
             match verdict:
                 case NotSent():
                     unsent += 1
@@ -116,8 +120,14 @@ class Buyer:
         self.tell(Event("diagnostic", self.clock.now(), f"not sent: {why}; nothing charged, again in {seconds:g} s", order.change.name, "warn", data))
         return self.stop.wait(seconds)
 
+    def _refused(self, order: Order, changed: DataChanged) -> Bought:
+        data = {"severity": "error", "code": changed.failure_reason, "summary": changed.message, "detail": changed.hint}
+        self.tell(Event("diagnostic", self.clock.now(), changed.message, order.change.name, "error", data))
+        return Bought(order, NotSent(changed.message, retry=False), None, is_stale=True)
+
     def _send(self, order: Order) -> tuple[str | None, Verdict]:
-        attempt = self._attempt(order)
+        body = order.body(self.url_of(order.model.dataset))
+        attempt = self._attempt(order, body)
         written = False
 
         def before_first_byte() -> None:
@@ -130,7 +140,7 @@ class Buyer:
             self.tell(Event("purchase_intent", attempt.sent_at, "the intent is recorded; sending", attempt.name, "info", data))
 
         try:
-            verdict = self.api.submit(order.trainer.id, order.body(), before_first_byte=before_first_byte, stop=self.stop.is_over)
+            verdict = self.api.submit(order.trainer.id, body, before_first_byte=before_first_byte, stop=self.stop.is_over)
         except _Stopped:
             return None, NotSent("stopped before it was sent", retry=False)
         except (AlreadyOpen, StateProblem):
@@ -146,7 +156,7 @@ class Buyer:
         self._settle(order, attempt, verdict)
         return attempt.id, verdict
 
-    def _attempt(self, order: Order) -> Attempt:
+    def _attempt(self, order: Order, body: bytes) -> Attempt:
         change = order.change
         assert change.spec_digest is not None, "a paid change has a spec"
         return Attempt(
@@ -160,8 +170,9 @@ class Buyer:
             sent_at=self.clock.now(),
             endpoint=self.origin.endpoint,
             world=self.origin.world,
-            body=order.kept_body(),
-            body_sha256=digest_of_bytes(order.body()),
+            # without signing parameters and inline data: nothing is ever sent from it
+            body=redact(body.decode("utf-8")),
+            body_sha256=digest_of_bytes(body),
             actor=self.origin.actor,
             commit=self.origin.commit,
             run_url=self.origin.run_url,

@@ -163,7 +163,7 @@ class Shopping:
             self.allowance.give_back(bought.order.change)
         if isinstance(bought.verdict, Accepted):
             self.messages.put(bought)
-        else:
+        elif not bought.is_stale:
             self.failures += 1
         if bought.stops_run:
             self.halted = (

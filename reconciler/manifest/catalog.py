@@ -20,6 +20,7 @@ from reconciler.manifest.files import find_manifests
 from reconciler.manifest.folders import Folders
 from reconciler.manifest.front import decode, read_bytes
 from reconciler.manifest.kept import Kept
+from reconciler.manifest.local import FolderDigest
 from reconciler.manifest.models import ModelReader
 from reconciler.manifest.node import Map
 from reconciler.manifest.packed import pack
@@ -63,7 +64,7 @@ class Reading(NamedTuple):
     environment: str
     variables: Mapping[str, tuple[str, str]]
     """Name → (value as text, where it came from)."""
-    folder_digest: Callable[[Path], str] | None = None
+    folder_digest: FolderDigest | None = None
     today: str = ""
     shelf: Shelf | None = None
     """Where parts are kept between runs; it is this program's, this environment's and these variables' alone."""

@@ -1,7 +1,7 @@
 """What a model is trained on: the forms a dataset can be written in, and the identity that decides whether it is the same data.
 
 The identity is part of the spec: a rotated signature must not change it, other data must. Nothing is fetched; local
-folders are digested by a function that the caller hands in.
+data are digested by a function that the caller hands in, and sent themselves where no URL is given.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.errors import ReconcilerError
 from reconciler.manifest.fields import Fields
 from reconciler.manifest.keys import DATASET
+from reconciler.manifest.local import FolderDigest, LocalReader
 from reconciler.manifest.node import Map, Node, Scalar
 from reconciler.manifest.scalars import Odd
 from reconciler.manifest.source import shown
-from reconciler.model import Dataset
+from reconciler.model import MAX_DATA_URL, Dataset
 
 MAX_URL = 8192
-MAX_DATA_URL = 10 * 1024 * 1024
 SIGNING = frozenset({"signature", "expires", "sig", "se", "sp", "sv", "st", "token"})
 SIGNING_PREFIXES = ("x-amz-", "x-goog-")
 """Query parameters that say who may read and until when, not what is read."""
@@ -149,13 +147,14 @@ def _inline(text: str) -> Address:
 class DatasetReader:
     """Reads `dataset:` in all its forms."""
 
-    def __init__(self, root: Path, fields: Fields, folder_digest: Callable[[Path], str] | None) -> None:
-        self._root = root
+    def __init__(self, root: Path, fields: Fields, folder_digest: FolderDigest | None) -> None:
         self._fields = fields
-        self._folder_digest = folder_digest
-        self._digests: dict[str, str | None] = {}
-        self.looked = 0
+        self._local = LocalReader(root, fields, folder_digest)
+
+    @property
+    def looked(self) -> int:
         """How often the file system was asked for a local path: what came of it depends on more than manifests."""
+        return self._local.looked
 
     def read(self, node: Node) -> Dataset | None:
         """The dataset, or None after its problems were added."""
@@ -164,11 +163,8 @@ class DatasetReader:
             return self._described(node)
         value = fields.value(node)
         if type(value) is str and value and not _is_url(value):
-            if self._local(node, value) is not None:
-                fields.fault(
-                    "E111", node, "local datasets need a URL to be trained from", "Upload it and write `dataset: {url: https://…, path: …}` in block style."
-                )
-            return None
+            content = self._local.sent_content(node, value)
+            return None if content is None else Dataset("", content, path=value, content=content)
         text = fields.text(node, "dataset", limit=MAX_DATA_URL)
         address = self._address(node, text) if text is not None else None
         return None if address is None else Dataset(address.url, address.identity, address.sha256)
@@ -184,7 +180,7 @@ class DatasetReader:
         fields, before = self._fields, self._fields.problems.errors
         fields.unknown(node, "dataset", DATASET)
         url_node, path_node = node.get("url"), node.get("path")
-        address = path = None
+        address = path = content = None
         if url_node is not None and (text := fields.text(url_node, "url", limit=MAX_DATA_URL)) is not None:
             address = self._address(url_node, text)
         sha256 = self._sha256(found, address) if (found := node.get("sha256")) is not None else None
@@ -192,55 +188,28 @@ class DatasetReader:
         images = fields.integer(found, "images", minimum=1, maximum=1_000_000) if (found := node.get("images")) is not None else None
         identity = f"id:{own}" if own else f"sha256:{sha256}" if sha256 else None
         if path_node is not None and (path := fields.text(path_node, "path")) is not None:
-            identity = self._with_path(path_node, path, identity)
-        if url_node is None:
-            summary = "local datasets need a URL to be trained from" if path_node is not None else "the dataset has no `url`"
-            fields.fault("E111", path_node or node, summary, "Add `url:` with the address of the same data.")
-        if fields.problems.errors > before or address is None:
+            if url_node is None:
+                content = self._local.sent_content(path_node, path)
+                self._compare(node, content, sha256)
+            elif identity is not None:
+                self._local.find(path_node, path)
+            else:
+                content = self._local.content(path_node, path)
+        if url_node is None and path_node is None:
+            fields.fault("E111", node, "the dataset has neither `url` nor `path`", "Add `url:` with its address, or `path:` where it lies in the project.")
+        if fields.problems.errors > before:
             return None
-        return Dataset(address.url, identity or address.identity, sha256 or address.sha256, own, images, path)
+        if address is None:
+            return None if content is None else Dataset("", identity or content, sha256, own, images, path, content)
+        return Dataset(address.url, identity or content or address.identity, sha256 or address.sha256, own, images, path)
 
-    def _with_path(self, node: Node, path: str, identity: str | None) -> str | None:
-        local = self._local(node, path)
-        if local is None or identity is not None:
-            return identity
-        if path not in self._digests:
-            self._digests[path] = self._digest(node, local)
-        digest = self._digests[path]
-        # of a zip the content is the file: writing its sha256 down later changes nothing
-        return None if digest is None else f"{'folder' if local.is_dir() else 'sha256'}:{digest}"
-
-    def _digest(self, node: Node, local: Path) -> str | None:
-        if self._folder_digest is None:
-            self._fields.fault("E112", node, "a local dataset cannot be digested here", "Give its `sha256` or an `id`.")
-            return None
-        try:
-            return self._folder_digest(local).removeprefix("sha256:")
-        except (OSError, ValueError, ReconcilerError) as error:
-            self._fields.fault("E112", node, f"the dataset at this path cannot be used: {shown(error)[1:-1]}")
-            return None
-
-    def _local(self, node: Node, path: str) -> Path | None:
-        """The path inside the project, or None after its problem."""
-        self.looked += 1
-        parts = PurePosixPath(path).parts
-        if path.startswith(("/", "~")) or ".." in parts or "\\" in path or "\0" in path or re.match(r"[A-Za-z]:", path):
-            self._fields.fault(
-                "E112",
-                node,
-                f"{shown(path)} is not a path inside the project",
-                "Allowed: https, http to loopback, data:, or a path relative to the project folder.",
-            )
-            return None
-        local = self._root / path
-        real = local.resolve()
-        if not real.is_relative_to(self._root.resolve()):
-            self._fields.fault("E112", node, f"the path {shown(path)} leads out of the project", "Links out of the project are not followed.")
-            return None
-        if not real.exists():
-            self._fields.fault("E112", node, f"there is nothing at {shown(path)}", "Paths are relative to the project folder. A URL begins with https://.")
-            return None
-        return local
+    def _compare(self, node: Map, content: str | None, sha256: str | None) -> None:
+        """What is written of data that are sent themselves must be so."""
+        if sha256 is None or content is None or content == f"sha256:{sha256}":
+            return
+        actual = content.removeprefix("sha256:")
+        summary = "`sha256` is not the digest of the zip at this path" if actual != content else "a folder has no `sha256`: names and contents identify it"
+        self._fields.fault("E111", node.get("sha256") or node, summary, f"Remove it{f', or write {actual}' if actual != content else ''}.")
 
     def _sha256(self, node: Node, address: Address | None) -> str | None:
         value = self._fields.value(node)

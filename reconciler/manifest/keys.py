@@ -73,7 +73,7 @@ SHARED: Table = {
     "dataset": Key(
         {"anyOf": [TEXT, ref("dataset")]},
         "What it is trained on: an https URL, a data: URL, a local path, or a mapping.",
-        ("https://data.example.com/otter.zip", {"url": "https://data.example.com/otter.zip", "images": 24}),
+        ("https://data.example.com/otter.zip", "./sets/otter", {"url": "https://data.example.com/otter.zip", "images": 24}),
     ),
     "generation": Key(COUNT, "Raise it to buy the same spec once more, on purpose. Default 1.", (2,)),
     "description": Key(TEXT, "What it is, for people. Free to change.", ("Otter mascot, spring campaign",)),
@@ -92,10 +92,14 @@ MODEL_ONLY: Table = {
 MODEL: Table = {**SHARED, **MODEL_ONLY}
 DATASET: Table = {
     "url": Key(TEXT, "Where the trainer fetches it: https, http to loopback, or a data: URL.", ("https://data.example.com/otter-v3.zip",)),
-    "path": Key(TEXT, "A folder of images and captions, or a zip, inside the project.", ("datasets/otter",)),
+    "path": Key(
+        TEXT,
+        "A folder of images and captions, or a zip, inside the project. Without `url` it is sent itself, inside of the request: at most 7.8 MB.",
+        ("datasets/otter",),
+    ),
     "sha256": Key(
         {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
-        "Digest of the data; identifies it whatever the URL.",
+        "Digest of the data, a file; identifies it whatever the URL.",
         ("0f343b0931126a20f133d67c2b018a3b0a8dff3a4f0a3c4f2f0f6f7a3f1c2d4e",),
     ),
     "id": Key(TEXT, "A name of your own that identifies the data, whatever URL or digest.", ("otter-v3",)),

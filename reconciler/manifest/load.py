@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from reconciler.diagnostics import Diagnostic, has_errors, in_order
 from reconciler.manifest.catalog import CatalogReader, Only, Reading
+from reconciler.manifest.local import FolderDigest
 from reconciler.manifest.part import Shelf
 from reconciler.manifest.project_file import read_project
 from reconciler.manifest.source import Problems
@@ -41,7 +42,7 @@ def load_catalog(
     *,
     environment: str,
     variables: Mapping[str, tuple[str, str]] = NO_VARIABLES,
-    folder_digest: Callable[[Path], str] | None = None,
+    folder_digest: FolderDigest | None = None,
     today: str = "",
     shelf: Shelf | None = None,
     only: Only | None = None,
@@ -50,7 +51,7 @@ def load_catalog(
     """Everything that the manifests want in `environment`. None with errors.
 
     `variables`: name → (value as text, where it came from, such as `-var` or `RECONCILER_VAR_bucket`).
-    `folder_digest` gives the content digest of a local dataset (a folder or a zip). `today` (ISO date) is the day whose
+    `folder_digest` gives the content digest of a local dataset; see `manifest.local`. `today` (ISO date) is the day whose
     list prices are told of sweeps that are too large; without it none is. `shelf`: where what was read is kept between
     runs; it must be of this program, this environment and these variables. `only`: a part of the manifests; what comes of it
     is a part of the catalog. `meanwhile`: what this process does first when others help it to read; given by who may be copied.
@@ -64,7 +65,7 @@ def load(
     *,
     environment: str,
     variables: Mapping[str, tuple[str, str]] = NO_VARIABLES,
-    folder_digest: Callable[[Path], str] | None = None,
+    folder_digest: FolderDigest | None = None,
     today: str = "",
 ) -> Loaded:
     """The project file, then the manifests. Without a readable project file no manifest is read."""

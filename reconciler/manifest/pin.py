@@ -7,7 +7,7 @@ data set that comes from defaults, from an anchor or through `<<` is left to peo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reconciler.errors import Invalid
@@ -43,11 +43,14 @@ class Pin(NamedTuple):
         return {key: value for key, value in self._asdict().items() if value is not None}
 
 
-def pin_text(text: str, path: str, pins: Mapping[str, Pin]) -> tuple[str, tuple[str, ...]]:
-    """`text` with what `pins` say of its models, and the names of those that could not be written. Raises Invalid when it cannot be read."""
+def pin_text(text: str, path: str, pins: Mapping[str, Pin], *, local: Collection[str] = ()) -> tuple[str, tuple[str, ...]]:
+    """`text` with what `pins` say of its models, and the names of those that could not be written. Raises Invalid when it cannot be read.
+
+    `local` names the models whose data have no URL: one word of theirs is a path.
+    """
     left = []
     for name in sorted(pins):
-        changed = _pinned(text, path, name, pins[name])
+        changed = _pinned(text, path, name, pins[name], "path" if name in local else "url")
         if changed is None:
             left.append(name)
         else:
@@ -55,7 +58,7 @@ def pin_text(text: str, path: str, pins: Mapping[str, Pin]) -> tuple[str, tuple[
     return text, tuple(left)
 
 
-def _pinned(text: str, path: str, name: str, pin: Pin) -> str | None:
+def _pinned(text: str, path: str, name: str, pin: Pin, word: str) -> str | None:
     tree = read_tree(text, path)
     before = plain(tree)
     models = tree.get("models")
@@ -65,7 +68,7 @@ def _pinned(text: str, path: str, name: str, pin: Pin) -> str | None:
         return None
     lines = text.split("\n")
     node = own[1]
-    edited = _in_map(lines, node, pin) if isinstance(node, Map) else _in_place_of(lines, own[0], node, pin)
+    edited = _in_map(lines, node, pin) if isinstance(node, Map) else _in_place_of(lines, own[0], node, pin, word)
     if edited is None:
         return None
     changed = "\n".join(edited)
@@ -73,25 +76,25 @@ def _pinned(text: str, path: str, name: str, pin: Pin) -> str | None:
         after = meaning_of(plain(read_tree(changed, path)))
     except Invalid:
         return None
-    return changed if after == meaning_of(_wanted(before, name, pin)) else None
+    return changed if after == meaning_of(_wanted(before, name, pin, word)) else None
 
 
-def _wanted(before: Any, name: str, pin: Pin) -> Any:
+def _wanted(before: Any, name: str, pin: Pin, word: str) -> Any:
     """What the file is to mean: nothing of it shared, so that no other place changes along."""
     model = before["models"][name]
     dataset = model["dataset"]
-    described = dataset if isinstance(dataset, dict) else {"url": dataset}
+    described = dataset if isinstance(dataset, dict) else {word: dataset}
     return {**before, "models": {**before["models"], name: {**model, "dataset": {**described, **pin.meaning}}}}
 
 
-def _in_place_of(lines: Sequence[str], key: Scalar, node: Node, pin: Pin) -> list[str] | None:
-    """A data set written as a URL becomes a mapping: in a block by lines, in `{ }` in its place."""
+def _in_place_of(lines: Sequence[str], key: Scalar, node: Node, pin: Pin, word: str) -> list[str] | None:
+    """A data set in one word, a URL or a path, becomes a mapping: in a block by lines, in `{ }` in its place."""
     row = node.line
     line, ending = _without_return(lines[row])
     match = _VALUE.match(line)
     if match is not None and key.line == row and line[: key.column].strip() == "":
         inner = " " * (key.column + INDENT)
-        fresh = [f"{match['head']}{ending}", f"{inner}url: {match['rest']}{ending}", *(f"{inner}{k}: {v}{ending}" for k, v in pin.lines.items())]
+        fresh = [f"{match['head']}{ending}", f"{inner}{word}: {match['rest']}{ending}", *(f"{inner}{k}: {v}{ending}" for k, v in pin.lines.items())]
         return [*lines[:row], *fresh, *lines[row + 1 :]]
     end = _end_of(line, node)
     if end is None:
@@ -99,7 +102,7 @@ def _in_place_of(lines: Sequence[str], key: Scalar, node: Node, pin: Pin) -> lis
     values = ", ".join(f"{k}: {v}" for k, v in pin.lines.items())
     value = line[node.column : end]
     quoted = value if value[:1] in "\"'" else f'"{value}"'
-    return [*lines[:row], f"{line[: node.column]}{{url: {quoted}, {values}}}{line[end:]}{ending}", *lines[row + 1 :]]
+    return [*lines[:row], f"{line[: node.column]}{{{word}: {quoted}, {values}}}{line[end:]}{ending}", *lines[row + 1 :]]
 
 
 def _in_map(lines: list[str], node: Map, pin: Pin) -> list[str] | None:

@@ -35,6 +35,8 @@ these files, the variables, the environment and the state: no templates, no cond
 4. **Parameters that are left out** are the trainer's defaults: they are shown in the plan and always sent.
 5. **A data set is the same** when its `id` is, else its `sha256`, else the content of its local folder, else its URL without signing parameters (`X-Amz-*`,
    `X-Goog-*`, `Signature`, `Expires`, `sig`, `se`, `sp`, `sv`, `st`, `token`). Other query parameters count.
+   Data in the project may have no URL (`dataset: ./sets/otter`): a folder or a zip of at most 7.8 MB is then sent itself, inside of the request, and
+   only if it still is what was planned. Junk of operating systems is left out; links, hidden folders and the project folder itself are refused.
 6. **Variables**: `${var.NAME}` inside any text; a text that is one reference and nothing else keeps the variable's type; `$${` is a literal `${`.
    Inside `{ }` and `[ ]` a reference needs quotes. A value comes from `-var`, else the last `-var-file` that has it, else `RECONCILER_VAR_NAME`, else
    `environments.ENV.vars`, else the default. Unknown and unused variables are errors with the nearest name.
@@ -66,7 +68,7 @@ COSTS = """\
 
 _MANIFEST_TABLES: tuple[tuple[str, str, Table], ...] = (
     ("model", "`models.NAME`. Training parameters stand beside these keys: those of the model's trainer.", keys.MODEL),
-    ("dataset", "`dataset` as a mapping. As text it is the URL.", keys.DATASET),
+    ("dataset", "`dataset` as a mapping. As text it is the URL, or a path without one.", keys.DATASET),
     ("lifecycle", "`lifecycle` of a model or of defaults.", keys.LIFECYCLE),
     ("defaults", "`defaults` of a file, of `_defaults.yaml` and of `reconciler.yaml`. Training parameters stand beside these keys.", keys.SHARED),
     ("variable", "`variables.NAME`.", keys.VARIABLE),

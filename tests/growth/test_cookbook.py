@@ -46,6 +46,7 @@ def test_the_page_has_its_recipes() -> None:
         "Have the weights here",
         "Pin a data set",
         "Show people what there is",
+        "Train from a folder in the project",
         "Look into a data set before it costs anything",
         "Rename a model",
         "Promote from dev to prod",

@@ -135,7 +135,7 @@ def test_inline_data_is_the_same_as_its_declared_digest(tmp_path: Path) -> None:
 def test_a_local_folder_is_identified_by_its_digest(tmp_path: Path) -> None:
     project(tmp_path, a=f"{HEAD}  otter:\n    dataset: {{url: '{URL}', path: data}}\n")
     (tmp_path / "data").mkdir()
-    loaded, problems = load_catalog(tmp_path, Project(), environment=DEFAULT_ENVIRONMENT, folder_digest=lambda path: f"sha256:{path.name}")
+    loaded, problems = load_catalog(tmp_path, Project(), environment=DEFAULT_ENVIRONMENT, folder_digest=lambda path, _: f"sha256:{path.name}")
     assert loaded is not None, problems
     assert loaded.models["otter"].dataset.identity == "folder:data"
     _, problems = load_catalog(tmp_path, Project(), environment=DEFAULT_ENVIRONMENT)
