@@ -139,6 +139,8 @@ def _live(work: Callable[[], None]) -> None:
 
 
 def _workers() -> int:
+    """How many processors are there for the taking, beside the one that this process is on."""
     if sys.platform != "linux" or threading.active_count() > 1:
         return 0
-    return min(len(os.sched_getaffinity(0)) - 1, MOST_WORKERS)
+    processors = len(os.sched_getaffinity(0))
+    return max(0, min(processors - 1, MOST_WORKERS, round(processors - os.getloadavg()[0])))
