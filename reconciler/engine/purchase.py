@@ -126,8 +126,8 @@ class Buyer:
         return Bought(order, NotSent(changed.message, retry=False), None, is_stale=True)
 
     def _send(self, order: Order) -> tuple[str | None, Verdict]:
-        body = order.body(self.url_of(order.model.dataset))
-        attempt = self._attempt(order, body)
+        body, kept = self._bodies(order)
+        attempt = self._attempt(order, body, kept)
         written = False
 
         def before_first_byte() -> None:
@@ -156,7 +156,12 @@ class Buyer:
         self._settle(order, attempt, verdict)
         return attempt.id, verdict
 
-    def _attempt(self, order: Order, body: bytes) -> Attempt:
+    def _bodies(self, order: Order) -> tuple[bytes, str]:
+        """The body to send, and as it is remembered: without signing parameters and inline data. Nothing is ever sent from the latter."""
+        url = self.url_of(order.model.dataset)
+        return order.body(url), redact(order.body(redact(url)).decode("utf-8"))
+
+    def _attempt(self, order: Order, body: bytes, kept: str) -> Attempt:
         change = order.change
         assert change.spec_digest is not None, "a paid change has a spec"
         return Attempt(
@@ -170,8 +175,7 @@ class Buyer:
             sent_at=self.clock.now(),
             endpoint=self.origin.endpoint,
             world=self.origin.world,
-            # without signing parameters and inline data: nothing is ever sent from it
-            body=redact(body.decode("utf-8")),
+            body=kept,
             body_sha256=digest_of_bytes(body),
             actor=self.origin.actor,
             commit=self.origin.commit,
