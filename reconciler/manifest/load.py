@@ -67,12 +67,13 @@ def load(
     variables: Mapping[str, tuple[str, str]] = NO_VARIABLES,
     folder_digest: FolderDigest | None = None,
     today: str = "",
+    meanwhile: Callable[[], None] | None = None,
 ) -> Loaded:
-    """The project file, then the manifests. Without a readable project file no manifest is read."""
+    """The project file, then the manifests. Without a readable project file no manifest is read. `meanwhile`: as in `load_catalog`."""
     project, diagnostics = load_project(root)
     if project is None:
         return Loaded(None, None, tuple(diagnostics), 0)
-    catalog, found, files = _catalog(root, project, Reading(environment, variables, folder_digest, today))
+    catalog, found, files = _catalog(root, project, Reading(environment, variables, folder_digest, today, meanwhile=meanwhile))
     return Loaded(project, catalog, tuple(in_order([*diagnostics, *found])), files)
 
 
