@@ -21,8 +21,8 @@ from reconciler.manifest.source import MAX_PROBLEMS_PER_FILE, Problems, Source, 
 MAX_DEPTH = 64
 MAX_NODES = 2_000_000
 """After aliases are written out."""
-MAX_WRITTEN = 500_000
-"""Values that a file may really hold, some 35,000 models: so many are read and judged within two seconds."""
+MAX_WRITTEN = 450_000
+"""Values that a file may really hold, some 30,000 models: so many are read and judged within two seconds."""
 MAX_ANCHORS = 100_000
 MAX_SCALAR = 64 * 1024
 MAX_KEY = 1024
