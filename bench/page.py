@@ -15,6 +15,8 @@ from bench.models import CHANGED, COLD, WARM, Rows
 from bench.network import Bought, Polled, lines_of_network
 
 SLOPE_GOAL = 1.1
+GOALS = ((WARM, 300), (COLD, 30))
+"""How many times cheaper than Terraform, per model, a plan is to be."""
 
 
 def lines_of(rows: Rows) -> dict[str, dict[int, float]]:
@@ -77,3 +79,7 @@ def _ratios(rows: Rows) -> Iterator[str]:
         cells = [f"{c.seconds / size / (mine.seconds / largest):.0f} × · {c.cpu / size / (mine.cpu / largest):.0f} ×" for size, c in theirs]
         each = f"{1e6 * mine.seconds / largest:.1f} µs · {1e6 * mine.cpu / largest:.1f} µs"
         yield f"| {name}, {largest:,} models | {each} | {' | '.join(cells)} |"
+    yield ""
+    for name, goal in GOALS:
+        reached = min(c.seconds / size / (rows[largest][name].seconds / largest) for size, c in theirs)
+        yield f'Wanted of "{name}": {goal} ×. {"Reached." if reached >= goal else f"Not reached: {reached:.0f} × at the least."}'
