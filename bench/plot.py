@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from html import escape
 
-WIDTH, HEIGHT, LEFT, TOP, LEGEND = 760, 420, 70, 30, 250
+WIDTH, HEIGHT, LEFT, TOP, LEGEND = 820, 420, 70, 30, 310
 COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#5d6d7e", "#00838f", "#795548", "#ad1457", "#33691e")
 
 
@@ -31,8 +31,12 @@ def plot(title: str, lines: Mapping[str, Mapping[int, float]]) -> str:
         out.append(f'<text x="{across:.1f}" y="{HEIGHT - 26}" text-anchor="middle">{x:,}</text>')
     for number, (name, line) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
+        dashes = ' stroke-dasharray="7 3"' if number >= len(COLOURS) else ""
         points = [at(x, y) for x, y in sorted(line.items())]
-        out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>')
+        path, level = " ".join(f"{x:.1f},{y:.1f}" for x, y in points), TOP + 18 * number + 6
+        out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2"{dashes} points="{path}"/>')
         out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in points]
-        out.append(f'<text x="{WIDTH - LEGEND + 14}" y="{TOP + 18 * number + 10}" fill="{colour}">{escape(name)}</text>')
+        start = WIDTH - LEGEND + 8
+        out.append(f'<line x1="{start}" x2="{start + 26}" y1="{level}" y2="{level}" stroke="{colour}" stroke-width="2"{dashes}/>')
+        out.append(f'<text x="{start + 32}" y="{level + 4}" fill="{colour}">{escape(name)}</text>')
     return "\n".join([*out, f'<text x="{LEFT}" y="{HEIGHT - 8}">models</text>', "</svg>"]) + "\n"
