@@ -1,6 +1,6 @@
 """Answers: what a command that only looks has printed, and would print again, because nothing that it depends on has changed.
 
-For commands that list everything: in a large project making the list takes seconds, and printing it none. Whoever makes
+For commands that look at everything: in a large project making a list or a sum takes seconds, and printing it none. Whoever makes
 an answer says whether it lasts: nothing in it may depend on the moment, beside the day.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import astuple
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from reconciler.project import Project
 
 FORMAT = 1
-WORTH_CHARACTERS = 200_000
-"""What is shorter was made in no time, and is made again."""
+WORTH_SECONDS = 0.1
+"""What was made faster is made again."""
 
 
 class Answer(NamedTuple):
@@ -68,8 +69,10 @@ def _recalled(context: Context, project: Project, watch: Watch, folder: Folder, 
 def _made(context: Context, project: Project, watch: Watch, folder: Folder | None, name: str, make: Callable[[], Answer]) -> Answer:
     listed = watch.list(project.manifests, project.state_path) if folder is not None and project.journal == "file" else None
     before = None if listed is None else watch.look(listed, glance=True)
+    began = time.monotonic()
     answer = make()
-    if folder is not None and listed is not None and before is not None and answer.lasts and len(answer.text) >= WORTH_CHARACTERS:
+    took = time.monotonic() - began
+    if folder is not None and listed is not None and before is not None and answer.lasts and took >= WORTH_SECONDS:
         after = watch.look(listed, before)
         if after is not None and untouched(before.program, after.program) and untouched(before.files, after.files):
             folder.put(name, _packed(answer, after, listed, validity(context.clock.now(), project)))

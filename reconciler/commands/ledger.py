@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.commands.answers import Answer, answered
 from reconciler.commands.context import Context, load_catalog, open_journal, open_project, open_store
 from reconciler.commands.problems import show_notes
 from reconciler.commands.style import style
@@ -24,24 +25,28 @@ def run_cost(context: Context, *, by: str, form: str) -> int:
     from reconciler.reports.document import json_text
 
     project = open_project(context)
-    state = open_store(context, project).ledger()
-    monthly = project.policy.budget.per_month
-    catalog = _catalog(context, project) if by.startswith("label.") else None
-    try:
-        report = cost_report(state, by=by, catalog=catalog, timezone="UTC" if monthly is None else monthly.timezone)
-    except ValueError as error:
-        raise Usage(f"-by={safe(by, limit=80)}: {error}") from None
-    match form:
-        case "json":
-            context.out.write(json_text(cost_document(report)))
-        case "csv":
-            context.out.write(cost_csv(report))
-        case "markdown":
-            context.out.write(cost_markdown(report))
-        case _:
-            show_notes(context, state)
-            context.out.write(cost_text(report, style(context)))
-    return 0
+
+    def made() -> Answer:
+        state = open_store(context, project).ledger()
+        monthly = project.policy.budget.per_month
+        catalog = _catalog(context, project) if by.startswith("label.") else None
+        try:
+            report = cost_report(state, by=by, catalog=catalog, timezone="UTC" if monthly is None else monthly.timezone)
+        except ValueError as error:
+            raise Usage(f"-by={safe(by, limit=80)}: {error}") from None
+        match form:
+            case "json":
+                text = json_text(cost_document(report))
+            case "csv":
+                text = cost_csv(report)
+            case "markdown":
+                text = cost_markdown(report)
+            case _:
+                show_notes(context, state)
+                text = cost_text(report, style(context))
+        return Answer(text, 0, lasts=not state.notes and (catalog is not None or not by.startswith("label.")))
+
+    return answered(context, project, made)
 
 
 def _catalog(context: Context, project: Project) -> Catalog | None:

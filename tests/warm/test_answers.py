@@ -35,7 +35,7 @@ def project(bought: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(bought, tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setattr(witness, "RACY_NANOSECONDS", 0)
-    monkeypatch.setattr(answers, "WORTH_CHARACTERS", 0)
+    monkeypatch.setattr(answers, "WORTH_SECONDS", 0)
     return tmp_path / "project"
 
 
@@ -69,7 +69,9 @@ def look(monkeypatch: pytest.MonkeyPatch) -> Look:
     return run_here
 
 
-@pytest.mark.parametrize("words", [("status",), ("status", "model-000003"), ("jobs",), ("jobs", "list", "-json")])
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "model-000003"), ("jobs",), ("jobs", "list", "-json"), ("cost",), ("cost", "-by=label.team", "-format=csv")]
+)
 def test_what_is_printed_again_is_the_same(project: Path, look: Look, made: Counter[str], words: tuple[str, ...]) -> None:
     without = look(*words, **NOWHERE)
     assert look(*words) == look(*words) == without
@@ -119,7 +121,7 @@ def test_a_damaged_answer_is_made_anew(project: Path, look: Look, made: Counter[
 
 
 def test_jobs_that_are_still_training_are_looked_at_each_time(tmp_path: Path, look: Look, made: Counter[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "WORTH_CHARACTERS", 0)
+    monkeypatch.setattr(answers, "WORTH_SECONDS", 0)
     write_project(tmp_path / "p", 2, 1, pending=True)
     monkeypatch.chdir(tmp_path / "p")
     look("status")
