@@ -7,16 +7,13 @@ an answer says whether it lasts: nothing in it may depend on the moment, beside 
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import astuple
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler import __version__
 from reconciler.cache.witness import same_content, untouched
-from reconciler.canonical import digest_of
-from reconciler.commands.kept import cache_folder
+from reconciler.commands.kept import cache_folder, name_of, settings_of
 from reconciler.commands.style import style
 from reconciler.commands.watch import Inputs, Listed, Watch, inputs_of, validity
 
@@ -41,7 +38,7 @@ class Answer(NamedTuple):
 def answered(context: Context, project: Project, make: Callable[[], Answer]) -> int:
     """Print the answer, as it was made before or as `make` makes it. Its exit code. Raises what `make` raises."""
     folder, watch = cache_folder(context), Watch(context)
-    name = f"answer-{_key(context, watch)}"
+    name = _name(context, watch)
     known = None if folder is None else _recalled(context, project, watch, folder, name)
     answer = _made(context, project, watch, folder, name, make) if known is None else known
     context.out.write(answer.text)
@@ -84,11 +81,6 @@ def _packed(answer: Answer, inputs: Inputs, listed: Listed, valid: tuple[str, st
     return json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n" + answer.text.encode("utf-8", "surrogatepass")
 
 
-def _key(context: Context, watch: Watch) -> str:
+def _name(context: Context, watch: Watch) -> str:
     """What was asked, as whom and on which screen."""
-    settings = context.settings
-    values = [[setting.value, setting.origin] for setting in (settings.environment, settings.endpoint, settings.state_path)]
-    variables = {name: [setting.value, setting.origin] for name, setting in settings.variables.items()}
-    look = list(astuple(style(context)))
-    asked = [FORMAT, __version__, sys.implementation.cache_tag, watch.project_digest, context.arguments, values, variables, look]
-    return digest_of(asked).removeprefix("sha256:")[:32]
+    return name_of("answer", [FORMAT, watch.project_digest, context.arguments, *settings_of(context), list(astuple(style(context)))])

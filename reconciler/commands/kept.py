@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler import __version__
 from reconciler.cache.folder import Folder
@@ -36,10 +37,25 @@ def manifest_shelf(context: Context, environment: str) -> Shelf | None:
     program = Witness(PACKAGE, time.time_ns()).see(program_files(), glance=True)
     if folder is None or program is None:
         return None
-    variables = {name: [setting.value, setting.origin] for name, setting in context.settings.variables.items()}
     looks = [[path, seen.look, seen.digest] for path, seen in program.items()]
-    name = digest_of([__version__, sys.implementation.cache_tag, environment, variables, looks])
-    return Shelf(folder, f"manifests-{name.removeprefix('sha256:')[:32]}")
+    return Shelf(folder, name_of("manifests", [environment, variables_of(context), looks]))
+
+
+def name_of(kind: str, asked: Sequence[Any]) -> str:
+    """The name under which a result of this program is kept: the same for whoever asks the same."""
+    return f"{kind}-{digest_of([__version__, sys.implementation.cache_tag, *asked]).removeprefix('sha256:')[:32]}"
+
+
+def variables_of(context: Context) -> dict[str, list[str]]:
+    """The variables that were given from outside, each with where it came from."""
+    return {name: [setting.value, setting.origin] for name, setting in context.settings.variables.items()}
+
+
+def settings_of(context: Context) -> list[Any]:
+    """Every setting that an answer about this project depends on, each with where it came from."""
+    settings = context.settings
+    chosen = [[setting.value, setting.origin] for setting in (settings.environment, settings.endpoint, settings.state_path)]
+    return [chosen, variables_of(context)]
 
 
 def program_files() -> list[str]:

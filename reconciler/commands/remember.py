@@ -8,17 +8,14 @@ whatever spends plans anew.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reconciler import __version__
 from reconciler.cache.shelf import Shelf
 from reconciler.cache.witness import same_content, untouched
-from reconciler.canonical import digest_of
 from reconciler.commands.context import Context
-from reconciler.commands.kept import cache_folder
+from reconciler.commands.kept import cache_folder, name_of, settings_of
 from reconciler.commands.options import PlanOptions
 from reconciler.commands.remainder import Remainder, keep_names, remainder_of, rows_of
 from reconciler.commands.watch import Inputs, Watch, inputs_of, validity
@@ -49,7 +46,7 @@ class Memory:
         self._context = context
         self._folder = cache_folder(context)
         self._watch = Watch(context)
-        self._name = f"plan-{self._key(options)}"
+        self._name = self._asked(options)
         self._glanced: Inputs | None = None
         self._remainder: Remainder | None = None
         self.told: tuple[str | None, str | None] = (None, None)
@@ -132,13 +129,9 @@ class Memory:
         if self._folder is not None:
             self._folder.put(self._name, json.dumps(document, separators=(",", ":")).encode("ascii"))
 
-    def _key(self, options: PlanOptions) -> str:
-        settings = self._context.settings
+    def _asked(self, options: PlanOptions) -> str:
         asked = [options.targets, options.excludes, options.selectors, options.replaces, options.compact_warnings and not options.json, options.emulate]
-        environment, endpoint, state = settings.environment, settings.endpoint, settings.state_path
-        values = [environment.value, environment.origin, endpoint.value, endpoint.origin, state.value, state.origin]
-        variables = {name: [setting.value, setting.origin] for name, setting in settings.variables.items()}
-        return digest_of([FORMAT, __version__, sys.implementation.cache_tag, self._watch.project_digest, asked, values, variables]).removeprefix("sha256:")[:32]
+        return name_of("plan", [FORMAT, self._watch.project_digest, asked, *settings_of(self._context)])
 
 
 def remembered(context: Context, options: PlanOptions, make: Callable[[Memory], Outcome]) -> Outcome:

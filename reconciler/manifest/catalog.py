@@ -184,10 +184,10 @@ class CatalogReader:
 
     def _parts(self, files: Mapping[str, bytes], early: dict[str, Parsed], kept: Kept, reader: PartReader) -> Iterator[tuple[Part, Manifest]]:
         """The part of every file that has one, in their order, and what it says in names."""
-        unknown = {path: raw for path, raw in files.items() if path not in early and not kept.knows(path, raw)}
         meanwhile = self._reading.meanwhile
+        unknown = {path: raw for path, raw in files.items() if path not in early and not kept.knows(path, raw)} if meanwhile is not None else {}
         number = itertools.count()
-        with Ahead(unknown if meanwhile is not None else {}, lambda path: self._packed(path, files[path], reader)) as ahead:
+        with Ahead(unknown, lambda path: self._packed(path, files[path], reader)) as ahead:
             if meanwhile is not None and ahead.is_working:
                 meanwhile()
             for path, raw in files.items():

@@ -59,13 +59,7 @@ def make_plan(
     doubts = doubts_of(known, catalog.models, catalog.resolutions)
     work = _Work(catalog, known, acts, doubts, Prices(prices, now[:10]), request, now, only)
     changes, unchanged = work.changes()
-    month = _month(now, policy)
-    spent = spent_in(state, month)
-    models = len(catalog.models)
-    if rest is not None:
-        spent = spent._replace(bought=rest.bought, jobs=rest.bought_jobs)
-        models, unchanged = models + rest.models, unchanged + rest.models
-    case = Case(changes, catalog, state, policy, request, work.allowed_retrains, month, spent, models)
+    case = _case(work, changes, policy, rest)
     verdict = judge(case)
     plan = Plan(
         environment=catalog.environment,
@@ -78,12 +72,21 @@ def make_plan(
         refusals=verdict.refusals,
         diagnostics=tuple(in_order([*verdict.warnings, *unknown_attempts(catalog, known)])),
         complete=work.selected is None,
-        unchanged=unchanged,
+        unchanged=unchanged + (0 if rest is None else rest.models),
         endpoint=endpoint,
         created_at=now,
         request=request,
     )
     return with_digests(plan)
+
+
+def _case(work: _Work, changes: tuple[Change, ...], policy: Policy, rest: Rest | None) -> Case:
+    """What limits look at: the changes, and of the whole catalog and the whole state what was left out of both."""
+    month = _month(work.now, policy)
+    spent, models = spent_in(work.known.state, month), len(work.catalog.models)
+    if rest is not None:
+        spent, models = spent._replace(bought=rest.bought, jobs=rest.bought_jobs), models + rest.models
+    return Case(changes, work.catalog, work.known.state, policy, work.request, work.allowed_retrains, month, spent, models)
 
 
 def with_digests(plan: Plan) -> Plan:
